@@ -1,0 +1,89 @@
+import type { Load, MemberIdentity } from "./member";
+
+/** The first message of a worker on an Attach stream: who it is, and what it wishes of this stream. */
+export interface Hello extends Omit<MemberIdentity, "liveness"> {
+  /** The interval the worker prefers; 0 takes the director's. */
+  readonly heartbeatIntervalMs: number;
+  /** Asks for `member-event` messages on this stream. */
+  readonly wantsEvents: boolean;
+}
+
+/** What a worker sends on its Attach stream. */
+export type WorkerMessage =
+  | { readonly kind: "hello"; readonly hello: Hello }
+  | {
+      readonly kind: "heartbeat";
+      /** Rises by one, from 1, on each stream. */
+      readonly seq: number;
+      /** The worker's monotonic clock; echoed in the acknowledgement. */
+      readonly sentAtMs: number;
+      readonly load: Load;
+      /** False while the worker refuses calls although it is alive. */
+      readonly serving: boolean;
+    }
+  | { readonly kind: "descriptors"; readonly hash: string; readonly fileDescriptorSet: Uint8Array }
+  | { readonly kind: "draining"; readonly reason: string }
+  | { readonly kind: "goodbye"; readonly reason: string }
+  | {
+      readonly kind: "probe-result";
+      readonly probeId: string;
+      readonly memberId: string;
+      readonly reachable: boolean;
+      readonly detail: string;
+    };
+
+/** What a director sends on an Attach stream. */
+export type DirectorMessage =
+  | {
+      readonly kind: "welcome";
+      readonly sessionId: string;
+      readonly directorId: string;
+      readonly clusterId: string;
+      readonly heartbeatIntervalMs: number;
+      /** Addresses of all directors, the sender's first. */
+      readonly directors: readonly string[];
+      /** Store revision at which the director accepted the worker. */
+      readonly epoch: number;
+      readonly wantsDescriptors: boolean;
+    }
+  | {
+      readonly kind: "heartbeat-ack";
+      readonly seq: number;
+      readonly sentAtMs: number;
+      readonly directorTimeUnixMs: number;
+    }
+  | { readonly kind: "drain"; readonly reason: string }
+  | { readonly kind: "undrain" }
+  | {
+      readonly kind: "probe-request";
+      readonly probeId: string;
+      readonly memberId: string;
+      readonly address: string;
+      readonly timeoutMs: number;
+    }
+  | { readonly kind: "configuration"; readonly heartbeatIntervalMs: number; readonly directors: readonly string[] }
+  | { readonly kind: "member-event"; readonly event: MemberEvent };
+
+export type MemberEventKind =
+  | "node-joined"
+  | "node-left"
+  | "node-suspected"
+  | "node-failed"
+  | "node-recovered"
+  | "node-updated"
+  | "intent-changed"
+  | "leader-changed"
+  | "balancing-changed"
+  | "reset";
+
+/** What happened in the cluster, in the order of the store's revisions. */
+export interface MemberEvent {
+  /** Store revision of the change; a watch resumes from here. */
+  readonly revision: number;
+  readonly kind: MemberEventKind;
+  /** "" for events that are about no member. */
+  readonly memberId: string;
+  readonly detail: string;
+  /** Unix time at the director that reports it. */
+  readonly atUnixMs: number;
+}

@@ -1,0 +1,235 @@
+import { Status, statusName } from "./status";
+
+/** What a caller must know of an error: may it be tried again, and could the call have run? */
+export interface ErrorKind {
+  readonly status: Status;
+  /**
+   * - `never`: the same call fails again.
+   * - `other-worker`: another worker may well succeed now.
+   * - `after-backoff`: the same call may succeed later.
+   */
+  readonly retry: "never" | "other-worker" | "after-backoff";
+  /** Whether user code can have run. `no` makes a retry safe for every method; `maybe` only for idempotent ones. */
+  readonly executed: "no" | "maybe" | "yes";
+  readonly doc: string;
+}
+
+/** Every error a caller can see. docs/errors.md is generated from this table. */
+export const ERRORS = {
+  NO_READY_WORKER: {
+    status: Status.UNAVAILABLE,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "No worker serves this method now. The message says how many workers exist and why each is excluded. Start one, or wait for membership to converge.",
+  },
+  UNKNOWN_SERVICE: {
+    status: Status.UNIMPLEMENTED,
+    retry: "never",
+    executed: "no",
+    doc: "No worker, attached now or known before, serves this service. Check the name with `grpcurl … list`.",
+  },
+  WORKER_UNREACHABLE: {
+    status: Status.UNAVAILABLE,
+    retry: "other-worker",
+    executed: "no",
+    doc: "The call was never sent: there was no connection to the worker.",
+  },
+  WORKER_LOST: {
+    status: Status.UNAVAILABLE,
+    retry: "other-worker",
+    executed: "maybe",
+    doc: "The connection broke after the call was sent. It is retried by itself only if the method is marked idempotent.",
+  },
+  WORKER_DRAINING: {
+    status: Status.UNAVAILABLE,
+    retry: "other-worker",
+    executed: "no",
+    doc: "The worker is leaving and refused the call before running it.",
+  },
+  WORKER_FAILED: {
+    status: Status.UNAVAILABLE,
+    retry: "other-worker",
+    executed: "no",
+    doc: "The worker is in a simulated failure (WORKER_FAILURE_ENABLED) and refused the call before running it.",
+  },
+  WORKER_FULL: {
+    status: Status.RESOURCE_EXHAUSTED,
+    retry: "other-worker",
+    executed: "no",
+    doc: "Every slot of the worker is in use; the call was refused before running.",
+  },
+  QUEUE_FULL: {
+    status: Status.RESOURCE_EXHAUSTED,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "Too many calls already wait for a ready worker (HEDDLE_QUEUE_MAX).",
+  },
+  DIRECTOR_UNREACHABLE: {
+    status: Status.UNAVAILABLE,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "None of the directors could be reached. The message lists each with its reason.",
+  },
+  DIRECTOR_STOPPING: {
+    status: Status.UNAVAILABLE,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "This director is shutting down. Use another one.",
+  },
+  STORE_UNAVAILABLE: {
+    status: Status.UNAVAILABLE,
+    retry: "after-backoff",
+    executed: "maybe",
+    doc: "The store did not answer, so a change that must be durable was not acknowledged. Calls are not affected.",
+  },
+  STORE_LOCKED: {
+    status: Status.FAILED_PRECONDITION,
+    retry: "never",
+    executed: "no",
+    doc: "Another director has the data folder open. Stop it, or give this one its own HEDDLE_DATA_DIR.",
+  },
+  INVALID_ARGUMENT: {
+    status: Status.INVALID_ARGUMENT,
+    retry: "never",
+    executed: "no",
+    doc: "The request is malformed. The message names the field, the value and the remedy. Nothing was changed.",
+  },
+  MEMBER_NOT_FOUND: {
+    status: Status.NOT_FOUND,
+    retry: "never",
+    executed: "no",
+    doc: "No member has this id. `ListMembers` shows those there are.",
+  },
+  ASSIGNMENT_NOT_FOUND: {
+    status: Status.NOT_FOUND,
+    retry: "never",
+    executed: "no",
+    doc: "The assignment was released or has expired. Ask for a new one.",
+  },
+  DUPLICATE_MEMBER: {
+    status: Status.ALREADY_EXISTS,
+    retry: "never",
+    executed: "no",
+    doc: "A live worker at another address already has this member id. Give each worker its own WORKER_LABEL or NODE_ID.",
+  },
+  STALE_INCARNATION: {
+    status: Status.FAILED_PRECONDITION,
+    retry: "never",
+    executed: "no",
+    doc: "A newer life of this worker is known. The older one must not come back.",
+  },
+  SESSION_REPLACED: {
+    status: Status.ABORTED,
+    retry: "never",
+    executed: "no",
+    doc: "The same worker opened a newer Attach stream, which takes the place of this one.",
+  },
+  MEMBER_REMOVED: {
+    status: Status.ABORTED,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "An operator removed the member, or it was judged dead. A worker that lives attaches again with a higher incarnation.",
+  },
+  PROTOCOL_VIOLATION: {
+    status: Status.INVALID_ARGUMENT,
+    retry: "never",
+    executed: "no",
+    doc: "The peer broke the rules of the Attach stream: a missing Hello, a second one, a heartbeat out of order.",
+  },
+  DESCRIPTOR_CONFLICT: {
+    status: Status.INVALID_ARGUMENT,
+    retry: "never",
+    executed: "no",
+    doc: "The descriptor set cannot be used: broken, too large, or it redefines a file or symbol that another worker defined differently.",
+  },
+  LEADER_UNAVAILABLE: {
+    status: Status.FAILED_PRECONDITION,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "There is no other director to lead, or this one is not the leader.",
+  },
+  MESSAGE_TOO_LARGE: {
+    status: Status.RESOURCE_EXHAUSTED,
+    retry: "never",
+    executed: "maybe",
+    doc: "A message is over the limit (HEDDLE_MESSAGE_MAX_BYTES). Send it in parts, or raise the limit on every side.",
+  },
+  DEADLINE_EXCEEDED: {
+    status: Status.DEADLINE_EXCEEDED,
+    retry: "never",
+    executed: "maybe",
+    doc: "The caller's deadline passed.",
+  },
+  CANCELLED: {
+    status: Status.CANCELLED,
+    retry: "never",
+    executed: "maybe",
+    doc: "The caller cancelled the call.",
+  },
+  HANDLER_FAILED: {
+    status: Status.INTERNAL,
+    retry: "never",
+    executed: "yes",
+    doc: "The worker's handler threw or rejected. Throw a CallError to choose the status.",
+  },
+  REMOTE: {
+    status: Status.UNKNOWN,
+    retry: "never",
+    executed: "yes",
+    doc: "The worker's handler answered with a status of its own, which is passed on as it is.",
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface FabricErrorOptions {
+  readonly cause?: unknown;
+  /** Overrides the table's status: for REMOTE, where the worker chose it. */
+  readonly status?: Status;
+}
+
+/** An error that a caller can see. The message begins with its code: "[WORKER_LOST] w7 …". */
+export class FabricError extends Error {
+  readonly code: ErrorCode;
+  readonly status: Status;
+
+  constructor(code: ErrorCode, message: string, options: FabricErrorOptions = {}) {
+    super(`[${code}] ${message}`, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "FabricError";
+    this.code = code;
+    this.status = options.status ?? ERRORS[code].status;
+  }
+
+  get statusName(): string {
+    return statusName(this.status);
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code];
+  }
+}
+
+/** A handler's way to end a call with a status of its choice. Anything else that it throws becomes INTERNAL. */
+export class CallError extends Error {
+  readonly status: Status;
+
+  constructor(status: Status, message: string, options: { cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "CallError";
+    this.status = status;
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  if (typeof error === "object" && error !== null && "message" in error && typeof error.message === "string") {
+    return error.message;
+  }
+  return String(error);
+}
+
+/** The one converter from `unknown`, used at every boundary. A FabricError stays itself. */
+export function asFabricError(error: unknown, otherwise: ErrorCode): FabricError {
+  if (error instanceof FabricError) return error;
+  return new FabricError(otherwise, messageOf(error), { cause: error });
+}

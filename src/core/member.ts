@@ -1,0 +1,102 @@
+/** Where a member is in its life (SWIM's states and planned departure). `left` is chosen, `dead` is judged. */
+export type MemberState = "joining" | "alive" | "suspect" | "dead" | "draining" | "left";
+
+export const INTENT_KINDS = ["serving", "cordoned", "draining", "maintenance", "standby"] as const;
+export type IntentKind = (typeof INTENT_KINDS)[number];
+
+/** What the operator wants of a member. Durable, and never changed by a heartbeat. */
+export interface Intent {
+  readonly kind: IntentKind;
+  /** Who asked for it; "" when not given. */
+  readonly setBy: string;
+  readonly reason: string;
+  /** 0 for the default intent, which nobody set. */
+  readonly setAtUnixMs: number;
+}
+
+export const DEFAULT_INTENT: Intent = { kind: "serving", setBy: "", reason: "", setAtUnixMs: 0 };
+
+/** What a machine has. Found once, when the worker starts. */
+export interface Resources {
+  /** Logical processors the process may use, cgroup limit included. */
+  readonly cpuCores: number;
+  /** Memory the process may use, cgroup limit included. */
+  readonly memoryMib: number;
+  /** Size of the filesystem that holds the working directory. */
+  readonly diskMib: number;
+  readonly hostname: string;
+  /** "linux x64", "darwin arm64", … */
+  readonly platform: string;
+  /** "" where the system does not tell. */
+  readonly cpuModel: string;
+}
+
+export const NO_RESOURCES: Resources = {
+  cpuCores: 0,
+  memoryMib: 0,
+  diskMib: 0,
+  hostname: "",
+  platform: "",
+  cpuModel: "",
+};
+
+/** How busy a member is now. Sent with every heartbeat. */
+export interface Load {
+  /** Share of the allowed CPU in use since the last report, 0–1. */
+  readonly cpuRatio: number;
+  readonly memoryRatio: number;
+  readonly diskRatio: number;
+  /** One-minute load average of the machine. */
+  readonly loadAverage: number;
+  /** Calls the worker is executing now, whoever sent them. */
+  readonly inFlight: number;
+  /** Longest delay of the worker's event loop since the last report. */
+  readonly loopLagMs: number;
+}
+
+export const NO_LOAD: Load = {
+  cpuRatio: 0,
+  memoryRatio: 0,
+  diskRatio: 0,
+  loadAverage: 0,
+  inFlight: 0,
+  loopLagMs: 0,
+};
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** What a worker says of itself. Fixed for one life (incarnation) of the worker. */
+export interface MemberIdentity {
+  /** Unique and stable across restarts. 1–128 characters of [A-Za-z0-9._:-]. */
+  readonly memberId: string;
+  readonly label: string;
+  /** host:port for calls. */
+  readonly address: string;
+  /** Start count. Only the worker raises it; an older one never overwrites a newer. */
+  readonly incarnation: number;
+  /** Full names of the gRPC services it serves. */
+  readonly services: readonly string[];
+  /** SHA-256 (hex) of its FileDescriptorSet; "" when it has none. */
+  readonly descriptorSetHash: string;
+  /** Calls it is willing to execute at once; 0 means no bound. */
+  readonly slots: number;
+  readonly tags: Tags;
+  readonly resources: Resources;
+  /** "worker" unless the member says otherwise. */
+  readonly role: string;
+  readonly version: string;
+  /** Whether the data address tolerates frequent HTTP/2 PINGs. */
+  readonly dataKeepalive: boolean;
+  /** How it shows life: by beats on an Attach stream, or by ReportStatus within `ttlMs` (no agent of ours). */
+  readonly liveness: { readonly kind: "attached" } | { readonly kind: "reported"; readonly ttlMs: number };
+}
+
+/** A member's record in the store: identity and what its home director judged. Written on transitions only. */
+export interface MemberRecord extends MemberIdentity {
+  readonly state: MemberState;
+  readonly stateReason: string;
+  readonly stateSinceUnixMs: number;
+  readonly joinedAtUnixMs: number;
+  /** Director that holds its Attach stream and judges it. */
+  readonly homeDirectorId: string;
+}
