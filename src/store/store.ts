@@ -24,8 +24,7 @@ export type WatchEvent =
 
 /** A condition on one key; all of a transaction's must hold. `createRevision` 0 means that the key does not exist. */
 export type Condition =
-  | { readonly key: string; readonly createRevision: number }
-  | { readonly key: string; readonly modRevision: number };
+  { readonly key: string; readonly createRevision: number } | { readonly key: string; readonly modRevision: number };
 
 export type Operation =
   | { readonly kind: "put"; readonly key: string; readonly value: Uint8Array; readonly session?: Session }
