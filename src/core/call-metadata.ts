@@ -1,0 +1,57 @@
+export type MetadataValue = string | Uint8Array;
+
+/**
+ * Headers or trailers of a call, in order, keys in lower case; values of keys that end in "-bin" are bytes. The part that
+ * users may set; the reserved "grpc-…" keys are not in it.
+ */
+export class CallMetadata {
+  readonly #entries: [key: string, value: MetadataValue][] = [];
+
+  static of(entries: Readonly<Record<string, MetadataValue>>): CallMetadata {
+    const metadata = new CallMetadata();
+    for (const [key, value] of Object.entries(entries)) metadata.append(key, value);
+    return metadata;
+  }
+
+  append(key: string, value: MetadataValue): void {
+    this.#entries.push([key.toLowerCase(), value]);
+  }
+
+  set(key: string, value: MetadataValue): void {
+    this.delete(key);
+    this.append(key, value);
+  }
+
+  delete(key: string): void {
+    const lowered = key.toLowerCase();
+    for (let index = this.#entries.length - 1; index >= 0; index -= 1) {
+      if (this.#entries[index]?.[0] === lowered) this.#entries.splice(index, 1);
+    }
+  }
+
+  /** The first text value of a key; `undefined` when there is none. */
+  text(key: string): string | undefined {
+    for (const [name, value] of this.#entries) if (name === key && typeof value === "string") return value;
+    return undefined;
+  }
+
+  /** The first binary value of a key. */
+  bytes(key: string): Uint8Array | undefined {
+    for (const [name, value] of this.#entries) if (name === key && typeof value !== "string") return value;
+    return undefined;
+  }
+
+  entries(): readonly (readonly [key: string, value: MetadataValue])[] {
+    return this.#entries;
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  clone(): CallMetadata {
+    const copy = new CallMetadata();
+    for (const [key, value] of this.#entries) copy.append(key, value);
+    return copy;
+  }
+}

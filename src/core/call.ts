@@ -1,0 +1,99 @@
+import type { CallMetadata } from "./call-metadata";
+import type { FabricError } from "./errors";
+import type { Status } from "./status";
+
+/**
+ * Calls as both sides see them, in bytes: the seam between what decides where a call goes and what carries it. `wire/` makes
+ * them of gRPC; tests and the simulator make them of queues.
+ */
+
+/** How a call ended. */
+export interface CallEnd {
+  readonly status: Status;
+  /** The status message; "" for OK. */
+  readonly message: string;
+  readonly trailers: CallMetadata;
+  /** Set unless the status is OK: what it means for a retry. */
+  readonly error?: FabricError;
+}
+
+export interface CallStart {
+  /** "/package.Service/Method". */
+  readonly path: string;
+  readonly metadata: CallMetadata;
+  /** Time the call may still take; the connection ends it with DEADLINE_EXCEEDED after that. */
+  readonly timeoutMs?: number;
+}
+
+/** What the caller of an outgoing call is told. After `ended`, nothing. */
+export interface CallListener {
+  /** Initial metadata; at most once and before any message. */
+  headers(metadata: CallMetadata): void;
+  message(bytes: Uint8Array): void;
+  /** Exactly once. */
+  ended(end: CallEnd): void;
+  /** After `send` returned false: more may be sent now. */
+  drained?(): void;
+}
+
+/** A call this side made. */
+export interface OutgoingCall {
+  /** False: it was taken, but wait for `drained` before the next one, so that a slow peer stops its sender. */
+  send(bytes: Uint8Array): boolean;
+  /** No more messages from this side. */
+  halfClose(): void;
+  /** Ends it with CANCELLED, also at the peer. Does nothing after the end. */
+  cancel(): void;
+  /** Stops `message` until `resume`, and with it, when buffers are full, the peer. */
+  pause(): void;
+  resume(): void;
+}
+
+/** A connection on which calls are made: to a worker, or to a director. */
+export interface Connection {
+  readonly address: string;
+  /** Never throws; what goes wrong arrives in `ended`, always after this returns. */
+  start(call: CallStart, listener: CallListener): OutgoingCall;
+  isReady(): boolean;
+  /** Calls `listener` after every change of `isReady`. Ends with the connection. */
+  onReadiness(listener: (ready: boolean, reason: string) => void): void;
+  /** Ends the calls in flight with WORKER_LOST. Twice is once. */
+  close(): void;
+}
+
+/** What the serving side of an incoming call is told. After `cancelled`, nothing. */
+export interface IncomingListener {
+  message(bytes: Uint8Array): void;
+  /** The caller sends no more. */
+  halfClosed(): void;
+  /** The caller cancelled, its deadline passed, or its connection broke. Not told after `finish`. */
+  cancelled(): void;
+  /** After `send` returned false: more may be sent now. */
+  drained?(): void;
+}
+
+/** A call a peer made here. */
+export interface IncomingCall {
+  readonly path: string;
+  readonly metadata: CallMetadata;
+  /** Time that was left when the call arrived; `undefined` without a deadline. */
+  readonly timeoutMs: number | undefined;
+  /** Address of the caller, for logs. */
+  readonly peer: string;
+  /** Begins to deliver. Once. */
+  listen(listener: IncomingListener): void;
+  /** Initial metadata; at most once and before the first `send`, which otherwise sends empty ones. */
+  sendHeaders(metadata: CallMetadata): void;
+  send(bytes: Uint8Array): boolean;
+  finish(end: Omit<CallEnd, "error">): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** What must be known of a method to route and retry it. */
+export interface MethodTraits {
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  /** The contract says `idempotency_level = IDEMPOTENT` or `NO_SIDE_EFFECTS`. */
+  readonly idempotent: boolean;
+}

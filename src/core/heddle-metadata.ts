@@ -1,0 +1,23 @@
+/** Metadata keys that mean something to the fabric. */
+export const HEDDLE_KEYS = {
+  /** Request: only workers whose tags match this selector. */
+  match: "heddle-match",
+  /** Request: key for policies with affinity. */
+  affinity: "heddle-affinity",
+  /** Request: balancing policy for this call only. */
+  policy: "heddle-policy",
+  /** Request: only this member. Answer trailer: the member that answered. */
+  worker: "heddle-worker",
+  /** Answer trailer: how many workers were tried. */
+  attempts: "heddle-attempts",
+  /** Answer trailer: the code of `ERRORS` that an error stands for. */
+  error: "heddle-error",
+} as const;
+
+/** Request keys that are meant for the director and are not forwarded to the worker. */
+export const ROUTING_KEYS: ReadonlySet<string> = new Set([
+  HEDDLE_KEYS.match,
+  HEDDLE_KEYS.affinity,
+  HEDDLE_KEYS.policy,
+  HEDDLE_KEYS.worker,
+]);

@@ -1,0 +1,128 @@
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+
+import type { IncomingCall } from "../core/call";
+import { formatAddress, parseAddress } from "../core/address";
+import { FabricError, messageOf } from "../core/errors";
+import { incomingCall } from "./incoming-call";
+
+export interface GrpcServerOptions {
+  /** Default: plain text. */
+  readonly credentials?: ServerCredentials;
+  readonly messageMaxBytes: number;
+  /** HTTP/2 PING interval towards clients; finds connections whose peer vanished. 0 sends none. */
+  readonly keepaliveMs: number;
+  /** Streams one connection may have open; more wait at the client. */
+  readonly concurrentStreamsMax?: number;
+}
+
+/** Takes a call of any kind, in bytes. Must not throw; must `finish` or be `cancelled`. */
+export type IncomingHandler = (call: IncomingCall) => void;
+
+type BidiHandler = {
+  readonly func: (stream: ServerDuplexStream<Buffer, Buffer>) => void;
+  readonly serialize: (bytes: Buffer) => Buffer;
+  readonly deserialize: (bytes: Buffer) => Buffer;
+  readonly type: "bidi";
+  readonly path: string;
+};
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+/**
+ * A gRPC server whose methods are registered by path, with one handler for every method that nobody registered. grpc-js has no
+ * such thing, so its lookup is replaced; grpc-server.test.ts fails should a new version rename it.
+ */
+export class GrpcServer {
+  readonly #server: Server;
+  readonly #options: GrpcServerOptions;
+  #address: string | undefined;
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    this.#server = new Server({
+      "grpc.max_receive_message_length": options.messageMaxBytes,
+      "grpc.max_send_message_length": options.messageMaxBytes,
+      "grpc.max_concurrent_streams": options.concurrentStreamsMax ?? 10_000,
+      "grpc.enable_channelz": 0,
+      ...(options.keepaliveMs > 0
+        ? { "grpc.keepalive_time_ms": options.keepaliveMs, "grpc.keepalive_timeout_ms": options.keepaliveMs }
+        : {}),
+    });
+  }
+
+  /** Serves one method, of any kind. `path` is "/package.Service/Method". */
+  handle(path: string, handler: IncomingHandler): void {
+    this.#server.register(
+      path,
+      (stream: ServerDuplexStream<Buffer, Buffer>) => handler(incomingCall(stream)),
+      asIs,
+      asIs,
+      "bidi",
+    );
+  }
+
+  /** Adds a service in grpc-js' own form. */
+  addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    this.#server.addService(definition, implementation);
+  }
+
+  /** Takes every call of a method that is not registered. */
+  handleUnknown(handler: IncomingHandler): void {
+    const server = this.#server as unknown as { _retrieveHandler(path: string): BidiHandler | null };
+    const known = server._retrieveHandler.bind(server);
+    server._retrieveHandler = (path) =>
+      known(path) ?? {
+        func: (stream) => handler(incomingCall(stream)),
+        serialize: asIs,
+        deserialize: asIs,
+        type: "bidi",
+        path,
+      };
+  }
+
+  /**
+   * Starts to listen; port 0 takes a free one. Resolves to the real address.
+   * @throws FabricError INVALID_ARGUMENT when the address cannot be bound
+   */
+  async listen(address: string, field: string): Promise<string> {
+    const { host } = parseAddress(address, field);
+    const port = await new Promise<number>((resolve, reject) => {
+      const serverCredentials = this.#options.credentials ?? ServerCredentials.createInsecure();
+      this.#server.bindAsync(address, serverCredentials, (error, bound) => {
+        if (error) reject(cannotBind(address, field, error));
+        else resolve(bound);
+      });
+    });
+    this.#address = formatAddress({ host, port });
+    return this.#address;
+  }
+
+  get address(): string | undefined {
+    return this.#address;
+  }
+
+  /** Takes no new connections; resolves when the calls in flight have ended. Goes on for as long as they do. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => this.#server.tryShutdown(() => resolve()));
+  }
+
+  /** Ends everything at once. */
+  close(): void {
+    this.#server.forceShutdown();
+  }
+}
+
+function cannotBind(address: string, field: string, error: Error): FabricError {
+  const reason = /EADDRINUSE/.test(messageOf(error))
+    ? "the port is in use: stop what uses it or choose another"
+    : messageOf(error);
+  return new FabricError("INVALID_ARGUMENT", `${field} is "${address}": cannot listen there: ${reason}`, {
+    cause: error,
+  });
+}
