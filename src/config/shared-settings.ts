@@ -1,0 +1,99 @@
+import { addressList, withPort } from "./address-kinds";
+import { bytes, choice, durationMs, integer, path } from "./kinds";
+import type { Setting } from "./setting";
+
+/** The port a director listens at unless told otherwise. */
+export const DIRECTOR_PORT = 61_000;
+
+const RUST_LEVELS = ["error", "warn", "info", "debug", "trace"];
+
+/** `RUST_LOG` may be a list such as "warn,heddle=debug"; a level without a target is the part that concerns us. */
+function plainRustLevel(directives: string): string | undefined {
+  return directives
+    .split(",")
+    .map((directive) => directive.trim().toLowerCase())
+    .find((directive) => RUST_LEVELS.includes(directive));
+}
+
+/** In every role. */
+export const logSettings = {
+  logLevel: choice("HEDDLE_LOG_LEVEL", {
+    default: "info",
+    words: ["error", "warn", "info", "debug"],
+    synonyms: { trace: "debug", verbose: "debug", warning: "warn" },
+    aliases: [{ name: "LOG_LEVEL" }, { name: "RUST_LOG", adapt: plainRustLevel }],
+    doc: "The least important lines that are written. `trace` and `verbose` mean `debug`, `warning` means `warn`.",
+  }),
+  logFormat: choice("HEDDLE_LOG_FORMAT", {
+    default: "pretty",
+    words: ["pretty", "json"],
+    doc: "`pretty` is one line for people, with colours on a terminal (NO_COLOR turns them off). `json` is one object per line for collectors.",
+  }),
+};
+
+/** Whom workers and clients dial. */
+export const directorAddresses: Setting<readonly string[]> = addressList("DIRECTOR_ADDR", {
+  default: [`127.0.0.1:${DIRECTOR_PORT}`],
+  aliases: [{ name: "PICCOLO_MASTER_IP", adapt: (host) => withPort(host, DIRECTOR_PORT) }],
+  doc: `The directors, in order of preference; one is enough, for they name the others. PICCOLO_MASTER_IP may leave out the port (${DIRECTOR_PORT}).`,
+});
+
+/**
+ * 4 MiB is what every gRPC implementation accepts unless told otherwise, so a larger default would only let calls through
+ * that stock clients in other languages then refuse.
+ */
+export const messageMaxBytes: Setting<number> = bytes("HEDDLE_MESSAGE_MAX_BYTES", {
+  default: 4 * 1024 * 1024,
+  min: 1024,
+  max: 256 * 1024 * 1024,
+  doc: "Largest gRPC message, sent or received (MESSAGE_TOO_LARGE). The default is gRPC's own, which every implementation accepts. Raise it on every side, peers in other languages included; a large message delays the heartbeats behind it.",
+});
+
+export const attemptsMax: Setting<number> = integer("HEDDLE_ATTEMPTS_MAX", {
+  default: 3,
+  min: 1,
+  max: 10,
+  doc: "How many workers one call may be tried on, within its deadline, while it is certain not to have run (or its method is idempotent). 1 turns retries off. More hides more deaths at once, but multiplies the load of a call that kills its worker.",
+});
+
+export const dataKeepaliveMs: Setting<number> = durationMs("HEDDLE_DATA_KEEPALIVE_MS", {
+  default: 2_000,
+  min: 100,
+  max: 600_000,
+  doc: "Interval of HTTP/2 PINGs on connections that carry calls. One that goes unanswered for as long again breaks the connection, so a vanished machine is noticed within twice this. Lower is quicker, but a worker whose event loop stalls that long is dropped too.",
+});
+
+export const drainTimeoutMs: Setting<number> = durationMs("HEDDLE_DRAIN_TIMEOUT_MS", {
+  default: 30_000,
+  min: 0,
+  max: 3_600_000,
+  doc: "How long calls in flight may go on after SIGTERM or a drain before they are ended. Keep it under the supervisor's own patience (Kubernetes: 30 s), or the process is killed in the middle.",
+});
+
+export const reconnectMaxMs: Setting<number> = durationMs("HEDDLE_RECONNECT_MAX_MS", {
+  default: 5_000,
+  min: 100,
+  max: 300_000,
+  doc: "Longest wait between attempts to reach a director; the waits double up to it, half of each at random. It is also about how long a restarted director may stay unnoticed. With thousands of workers raise it, to spread their return.",
+});
+
+const TLS_TOGETHER =
+  "Given together with the other one of certificate and key. Read again when a connection is made, so a renewed file is picked up.";
+
+export const tlsSettings = {
+  tlsCertFile: path("HEDDLE_TLS_CERT_FILE", {
+    default: "",
+    unset: "no TLS",
+    doc: `PEM file with the certificate chain this process shows to who connects to it. ${TLS_TOGETHER}`,
+  }),
+  tlsKeyFile: path("HEDDLE_TLS_KEY_FILE", {
+    default: "",
+    unset: "no TLS",
+    doc: `PEM file with the private key of HEDDLE_TLS_CERT_FILE. ${TLS_TOGETHER}`,
+  }),
+  tlsCaFile: path("HEDDLE_TLS_CA_FILE", {
+    default: "",
+    unset: "connections are plain text",
+    doc: "PEM file with the authorities that this process trusts when it connects to others. Setting it makes those connections TLS.",
+  }),
+};

@@ -1,0 +1,100 @@
+import { dialableAddress, listenAddress } from "./address-kinds";
+import { choice, durationMs, flag, identifier, integer, text } from "./kinds";
+import { namesDialableAddress, together } from "./setting-rules";
+import type { Config } from "./setting";
+import {
+  directorAddresses,
+  drainTimeoutMs,
+  logSettings,
+  messageMaxBytes,
+  reconnectMaxMs,
+  tlsSettings,
+} from "./shared-settings";
+import { tags } from "./tags-kind";
+
+/** The tag that AGENT_TYPE becomes. */
+export const AGENT_TYPE_TAG = "agent_type";
+
+/** What PICCOLO's agents beat at unless told otherwise. */
+export const PICCOLO_HEARTBEAT_MS = 30_000;
+
+export const workerSettings = {
+  label: identifier("WORKER_LABEL", {
+    default: "worker-1",
+    aliases: [{ name: "PICCOLO_NODE_NAME" }],
+    doc: "Name of the worker in log lines, lists and the `label` tag. Give each worker its own.",
+  }),
+  memberId: identifier("NODE_ID", {
+    default: "",
+    unset: "the label",
+    doc: "Identity of the worker in the cluster, unique and the same after a restart: it is how a restarted worker gets its place and its operator's settings back.",
+  }),
+  listenAddress: listenAddress("WORKER_ADDR", {
+    default: "127.0.0.1:62001",
+    doc: "Where the worker listens for calls. Only this machine can reach the default.",
+  }),
+  advertiseAddress: dialableAddress("WORKER_ADVERTISE_ADDR", {
+    default: "",
+    unset: "the address it listens at",
+    doc: "The address by which directors and clients reach the worker. Needed when WORKER_ADDR is 0.0.0.0 or [::], or behind a port mapping.",
+  }),
+  directors: directorAddresses,
+  role: text("ROLE", {
+    default: "worker",
+    aliases: [{ name: "PICCOLO_NODE_ROLE" }],
+    pattern: /^[A-Za-z0-9._-]{1,63}$/,
+    accepts: "1 to 63 letters, digits and . _ -",
+    doc: "What the member is in the cluster: `worker`, `coordinator`, `agent`, `gateway`, `monitor`, `master`, `sub`, or a word of your own. Shown in lists and matched by selectors; it does not change what the worker does.",
+  }),
+  agentType: choice("AGENT_TYPE", {
+    default: "",
+    words: ["", "monitoring", "storage", "compute", "network", "generic"],
+    doc: `What an agent is for. Becomes the tag \`${AGENT_TYPE_TAG}\`, unless WORKER_TAGS has one.`,
+  }),
+  tags: tags("WORKER_TAGS", {
+    default: {},
+    doc: "What calls can choose the worker by (`heddle-match: gpu=true,zone=a`). A key alone means `=true`.",
+  }),
+  slots: integer("WORKER_SLOTS", {
+    default: 0,
+    min: 1,
+    max: 1_000_000,
+    unset: "no bound",
+    doc: "Calls the worker is willing to execute at once. Balancers stay under it while others are free, and the worker refuses what is over it (WORKER_FULL). Leave it unset for no bound; 0 is refused, since a worker without slots could do nothing.",
+  }),
+  failureEnabled: flag("WORKER_FAILURE_ENABLED", {
+    default: false,
+    doc: "Makes the worker fail on purpose, to watch failover: 10 s of work, 3 s of warning, 5 s of failure, and again.",
+  }),
+  failurePhaseMs: durationMs("HEDDLE_FAILURE_PHASE_MS", {
+    default: 0,
+    min: 0,
+    max: 18_000,
+    doc: "How far into the failure cycle the worker starts, so that several workers do not fail together.",
+  }),
+  heartbeatIntervalMs: durationMs("HEDDLE_WORKER_HEARTBEAT_MS", {
+    default: 0,
+    min: 0,
+    max: 60_000,
+    unset: "the director's; 30,000 when PICCOLO_NODE_ROLE is the role's source",
+    doc: "The heartbeat interval this worker asks for; 0 takes the director's. Longer makes less traffic, and silence is noticed later.",
+  }),
+  reconnectMaxMs,
+  drainTimeoutMs,
+  messageMaxBytes,
+  ...tlsSettings,
+  ...logSettings,
+};
+
+export type WorkerConfig = Config<typeof workerSettings>;
+
+export function workerMistakes(config: WorkerConfig): string[] {
+  const mistakes = [
+    ...namesDialableAddress(["WORKER_ADDR", config.listenAddress], ["WORKER_ADVERTISE_ADDR", config.advertiseAddress]),
+    ...together(["HEDDLE_TLS_CERT_FILE", config.tlsCertFile], ["HEDDLE_TLS_KEY_FILE", config.tlsKeyFile]),
+  ];
+  if (config.heartbeatIntervalMs > 0 && config.heartbeatIntervalMs < 50) {
+    mistakes.push(`HEDDLE_WORKER_HEARTBEAT_MS is ${config.heartbeatIntervalMs}: must be 0, or at least 50`);
+  }
+  return mistakes;
+}

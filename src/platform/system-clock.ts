@@ -1,0 +1,42 @@
+import { performance } from "node:perf_hooks";
+import type { CancelTimer, Clock } from "../core/clock";
+
+/** Beyond this Node fires a timer at once instead of late. */
+const TIMER_MAX_MS = 2_147_483_647;
+
+/** The real clock. */
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+
+  sleep: (delayMs, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const onAbort = () => {
+        cancel();
+        reject(signal?.reason as Error);
+      };
+      const cancel = startTimer(delayMs, true, () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+    }),
+
+  after: (delayMs, callback) => startTimer(delayMs, false, callback),
+};
+
+/** A timer of any length; one that is longer than Node's are is made of several. */
+function startTimer(delayMs: number, keepsProcessAlive: boolean, callback: () => void): CancelTimer {
+  let timer: NodeJS.Timeout;
+  const start = (leftMs: number) => {
+    const stepMs = Math.min(Math.max(0, leftMs), TIMER_MAX_MS);
+    timer = setTimeout(() => (leftMs > stepMs ? start(leftMs - stepMs) : callback()), stepMs);
+    if (!keepsProcessAlive) timer.unref();
+  };
+  start(delayMs);
+  return () => clearTimeout(timer);
+}
