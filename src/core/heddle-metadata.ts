@@ -8,6 +8,8 @@ export const HEDDLE_KEYS = {
   policy: "heddle-policy",
   /** Request: only this member. Answer trailer: the member that answered. */
   worker: "heddle-worker",
+  /** Request, set by a director that passes the call on: its id. A call that comes back to it goes round in a circle. */
+  via: "heddle-via",
   /** Answer trailer: how many workers were tried. */
   attempts: "heddle-attempts",
   /** Answer trailer: the code of `ERRORS` that an error stands for. */

@@ -1,0 +1,101 @@
+import type { CallEnd, IncomingCall } from "../core/call";
+import { FabricError } from "../core/errors";
+import { endOfError } from "../wire/status-mapping";
+
+/** A call being executed: its bound and its end. */
+interface Running {
+  /** Ends it at the caller and aborts its handler. */
+  fail(error: FabricError): void;
+}
+
+/**
+ * Decides which calls the worker takes, and counts them from the moment they are taken to the moment they end, however they
+ * end. What is refused was not executed, and says so.
+ */
+export class Admission {
+  readonly #slots: number;
+  readonly #running = new Set<Running>();
+  readonly #idle: (() => void)[] = [];
+  #refusal: FabricError | undefined;
+
+  /** `slots` 0 means no bound. */
+  constructor(slots: number) {
+    this.#slots = slots;
+  }
+
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
+  isServing(): boolean {
+    return this.#refusal === undefined;
+  }
+
+  /** Refuses every new call with this error until `open`. Those in flight go on. */
+  refuse(error: FabricError): void {
+    this.#refusal = error;
+  }
+
+  open(): void {
+    this.#refusal = undefined;
+  }
+
+  /** Ends every call in flight with this error. */
+  failAll(error: FabricError): void {
+    for (const running of [...this.#running]) running.fail(error);
+  }
+
+  /** Resolves when no call is in flight. */
+  whenIdle(): Promise<void> {
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Runs the call, or refuses it. */
+  serve(call: IncomingCall, run: (call: IncomingCall) => void): void {
+    const refusal = this.#refusal ?? this.#fullness();
+    if (refusal) {
+      call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
+      call.finish(endOfError(refusal));
+      return;
+    }
+    run(this.#counted(call));
+  }
+
+  #fullness(): FabricError | undefined {
+    if (this.#slots === 0 || this.#running.size < this.#slots) return undefined;
+    return new FabricError("WORKER_FULL", `all ${this.#slots} slots are in use`);
+  }
+
+  #counted(call: IncomingCall): IncomingCall {
+    let abortHandler = () => {};
+    const end = () => {
+      if (!this.#running.delete(running)) return false;
+      if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+      return true;
+    };
+    const finish = (callEnd: Omit<CallEnd, "error">) => {
+      if (end()) call.finish(callEnd);
+    };
+    const running: Running = {
+      fail: (error) => {
+        finish(endOfError(error));
+        abortHandler();
+      },
+    };
+    this.#running.add(running);
+    return {
+      ...call,
+      listen: (listener) => {
+        abortHandler = () => listener.cancelled();
+        call.listen({
+          ...listener,
+          cancelled: () => {
+            if (end()) listener.cancelled();
+          },
+        });
+      },
+      finish,
+    };
+  }
+}

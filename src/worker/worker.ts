@@ -1,0 +1,286 @@
+import { formatAddress, parseAddress, parseDialableAddress } from "../core/address";
+import type { Hello, MemberEvent } from "../core/attach-messages";
+import type { Connection, IncomingCall } from "../core/call";
+import type { Clock } from "../core/clock";
+import { FabricError } from "../core/errors";
+import type { Logger } from "../core/logger";
+import type { Load, Resources, Tags } from "../core/member";
+import type { Random } from "../core/random";
+import { Admission } from "./admission";
+import { AttachLoop, type AttachLink } from "./attach-loop";
+import type { SessionHost, Welcome } from "./attach-session";
+import { simulateFailures } from "./failure-simulation";
+import { probe } from "./prober";
+
+/** What a worker serves: one handler for each path. */
+export interface ServedService {
+  readonly fullName: string;
+  readonly methods: ReadonlyMap<string, (call: IncomingCall) => void>;
+}
+
+/** The server side of the worker's data address. */
+export interface WorkerServer {
+  handle(path: string, handler: (call: IncomingCall) => void): void;
+  listen(address: string, field: string): Promise<string>;
+  /** Takes no new connections and resolves when the last call has ended. */
+  drain(): Promise<void>;
+  close(): void;
+}
+
+/** Settled settings of a worker. */
+export interface WorkerConfig {
+  readonly memberId: string;
+  readonly label: string;
+  /** Where to listen; port 0 takes a free one. */
+  readonly address: string;
+  /** What others dial; "" derives it from the bound address. */
+  readonly advertiseAddress: string;
+  readonly directors: readonly string[];
+  readonly tags: Tags;
+  /** Calls executed at once; more are refused. 0 means no bound. */
+  readonly slots: number;
+  readonly role: string;
+  readonly failureEnabled: boolean;
+  readonly failurePhaseMs: number;
+  /** 0 takes the director's. */
+  readonly heartbeatIntervalMs: number;
+  readonly reconnectMaxMs: number;
+  readonly drainTimeoutMs: number;
+  /** False for a server of another stack, which may close connections that ping often. */
+  readonly dataKeepalive: boolean;
+}
+
+export interface WorkerParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly config: WorkerConfig;
+  readonly version: string;
+  readonly services: readonly ServedService[];
+  /** Contract of the services; `undefined` keeps them callable but not discoverable. */
+  readonly descriptors: { readonly hash: string; readonly fileDescriptorSet: Uint8Array } | undefined;
+  /** `undefined` when something else serves the data address (`heddle attach`). */
+  readonly server: WorkerServer | undefined;
+  inventory(): Promise<Resources>;
+  sampleLoad(): Omit<Load, "inFlight">;
+  /** A host by which other machines reach this one, for a server that listens on every interface. */
+  outwardHost(): string;
+  openAttach(address: string): AttachLink;
+  /** Connections for probing other workers. */
+  connect(address: string): Connection;
+  /** Told whenever the worker begins or ceases to take calls: for the health service. */
+  onServing?(serving: boolean): void;
+  onEvent?(event: MemberEvent): void;
+}
+
+/** Bounds on the control plane that nobody needs to set. */
+const SESSION = { welcomeTimeoutMs: 5_000, unacknowledgedMax: 10 } as const;
+/** How long a stopping worker waits for its director to confirm that it picks it no more, and to take its goodbye. */
+const FAREWELL_MS = 1_000;
+
+/** A worker from start to stop: a server for calls, attached to a director. */
+export class Worker {
+  readonly #parts: WorkerParts;
+  readonly #admission: Admission;
+  readonly #loop: AttachLoop;
+  readonly #stop = new AbortController();
+  #incarnation = 0;
+  #address = "";
+  #resources: Resources | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+  #welcomed: ((welcome: Welcome) => void)[] = [];
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    this.#admission = new Admission(parts.config.slots);
+    const { clock, random, logger, config } = parts;
+    this.#loop = new AttachLoop({
+      clock,
+      random,
+      logger,
+      directors: config.directors,
+      reconnectMaxMs: config.reconnectMaxMs,
+      session: SESSION,
+      open: (address) => parts.openAttach(address),
+      host: this.#host(),
+      raiseIncarnation: () => this.#raiseIncarnation(),
+    });
+  }
+
+  get memberId(): string {
+    return this.#parts.config.memberId;
+  }
+
+  /** host:port for calls; known after `start`. */
+  get address(): string {
+    return this.#address;
+  }
+
+  get inFlight(): number {
+    return this.#admission.inFlight;
+  }
+
+  /** Settles when the worker has stopped; rejects when its director can never take it as it describes itself. */
+  get finished(): Promise<void> {
+    return this.#running;
+  }
+
+  /**
+   * Listens and begins to attach. Resolves when calls can be served, with or without a director: one that comes later finds the worker waiting.
+   * @throws FabricError INVALID_ARGUMENT when an address is malformed or cannot be bound
+   */
+  async start(): Promise<void> {
+    const { config, logger, clock } = this.#parts;
+    logger.info(`👷 Starting Worker '${config.label}' at ${config.address}`);
+    this.#incarnation = Math.floor(clock.wallMs());
+    const [address, resources] = await Promise.all([this.#listen(), this.#parts.inventory()]);
+    this.#address = address;
+    this.#resources = resources;
+    logger.info(`🌐 Enabling cluster, connecting to director at ${config.directors.join(", ")}...`);
+    this.#running = this.#loop.run();
+    this.#running.catch(() => this.#stop.abort());
+    if (config.failureEnabled) this.#simulateFailures();
+  }
+
+  /** Resolves when a director has welcomed the worker. */
+  whenAttached(): Promise<Welcome> {
+    return new Promise((resolve) => this.#welcomed.push(resolve));
+  }
+
+  /**
+   * Leaves without failing a call: asks for no more picks, finishes what is in flight within the grace, tells the director, and
+   * closes. What is still running after the grace is ended. Twice is once.
+   */
+  stop(options: { readonly graceMs?: number; readonly reason?: string } = {}): Promise<void> {
+    this.#stopping ??= this.#leave(options.graceMs ?? this.#parts.config.drainTimeoutMs, options.reason ?? "stopping");
+    return this.#stopping;
+  }
+
+  async #listen(): Promise<string> {
+    const { config, logger, server, services } = this.#parts;
+    if (!server) return config.advertiseAddress;
+    for (const service of services) {
+      for (const [path, run] of service.methods) server.handle(path, (call) => this.#admission.serve(call, run));
+    }
+    logger.info(`🔌 Binding server to ${config.address}...`);
+    const bound = await server.listen(config.address, "WORKER_ADDR");
+    logger.info(`✅ Server bound successfully to ${bound}`);
+    if (config.advertiseAddress !== "") {
+      parseDialableAddress(config.advertiseAddress, "WORKER_ADVERTISE_ADDR");
+      return config.advertiseAddress;
+    }
+    const { host, port } = parseAddress(bound, "WORKER_ADDR");
+    const everyInterface = host === "0.0.0.0" || host === "::";
+    return formatAddress({ host: everyInterface ? this.#parts.outwardHost() : host, port });
+  }
+
+  async #leave(graceMs: number, reason: string): Promise<void> {
+    const { clock, logger, server } = this.#parts;
+    this.#stop.abort();
+    logger.info(`🚪 draining: ${this.inFlight} calls in flight`, { reason });
+    const farewell = new AbortController();
+    const patience = (ms: number) => clock.sleep(ms, farewell.signal).catch(() => {});
+    // New calls are still taken here: the director may pick this worker until it has confirmed.
+    await Promise.race([this.#loop.session?.announceDrain(reason), patience(FAREWELL_MS)]);
+    this.#refuse(new FabricError("WORKER_DRAINING", `worker ${this.#parts.config.label} is leaving: ${reason}`));
+    const finished = this.#admission.whenIdle().then(() => true);
+    if (!(await Promise.race([finished, patience(graceMs).then(() => false)]))) {
+      logger.warn(`⚠️  ${this.inFlight} calls did not finish within ${graceMs} ms and are ended`);
+      this.#admission.failAll(new FabricError("WORKER_LOST", "the worker stopped before the call was finished"));
+    }
+    this.#loop.leave(reason, FAREWELL_MS);
+    await this.#running.catch(() => {});
+    if (server) await Promise.race([server.drain(), patience(FAREWELL_MS)]);
+    server?.close();
+    farewell.abort();
+    logger.info("👋 worker stopped");
+  }
+
+  #simulateFailures(): void {
+    const { clock, logger, config } = this.#parts;
+    void simulateFailures(
+      {
+        clock,
+        logger,
+        label: config.label,
+        phaseMs: config.failurePhaseMs,
+        fail: (error) => {
+          this.#refuse(error);
+          this.#admission.failAll(new FabricError("WORKER_LOST", error.message));
+        },
+        recover: () => this.#open(),
+      },
+      this.#stop.signal,
+    );
+  }
+
+  #refuse(error: FabricError): void {
+    this.#admission.refuse(error);
+    this.#servingChanged();
+  }
+
+  #open(): void {
+    if (this.#stopping) return;
+    this.#admission.open();
+    this.#servingChanged();
+  }
+
+  #servingChanged(): void {
+    this.#parts.onServing?.(this.#admission.isServing());
+    this.#loop.session?.beatNow();
+  }
+
+  #raiseIncarnation(): void {
+    this.#incarnation = Math.max(this.#incarnation + 1, Math.floor(this.#parts.clock.wallMs()));
+  }
+
+  #host(): SessionHost {
+    const parts = this.#parts;
+    const admission = this.#admission;
+    return {
+      hello: () => this.#hello(),
+      load: () => ({ ...parts.sampleLoad(), inFlight: admission.inFlight }),
+      isServing: () => admission.isServing(),
+      descriptors: () => parts.descriptors,
+      attached: (welcome) => this.#attached(welcome),
+      drained: (reason) =>
+        this.#refuse(new FabricError("WORKER_DRAINING", `worker ${parts.config.label} is drained: ${reason}`)),
+      undrained: () => this.#open(),
+      probe: ({ address, timeoutMs }) => probe((to) => parts.connect(to), parts.clock, address, timeoutMs),
+      event: (event) => parts.onEvent?.(event),
+      directors: (addresses) => this.#loop.learn(addresses),
+    };
+  }
+
+  #hello(): Hello {
+    const { config, services, descriptors, version } = this.#parts;
+    if (!this.#resources) throw new Error("a session was opened before start found the resources");
+    return {
+      memberId: config.memberId,
+      label: config.label,
+      address: this.#address,
+      incarnation: this.#incarnation,
+      services: services.map((service) => service.fullName),
+      descriptorSetHash: descriptors?.hash ?? "",
+      slots: config.slots,
+      tags: { role: config.role, label: config.label, ...config.tags },
+      resources: this.#resources,
+      role: config.role,
+      version,
+      dataKeepalive: config.dataKeepalive,
+      heartbeatIntervalMs: config.heartbeatIntervalMs,
+      wantsEvents: this.#parts.onEvent !== undefined,
+    };
+  }
+
+  #attached(welcome: Welcome): void {
+    const { config, logger } = this.#parts;
+    const { label, role } = config;
+    logger.info("✅ Cluster enabled, connected to director", { director: welcome.directorId });
+    logger.info(`🏷️  Tagging worker with role=${role} and label=${label}...`);
+    logger.info(`✅ Worker '${label}' joined cluster with role=${role}, label=${label}`);
+    logger.info(`🚀 Worker '${label}' is running and ready to handle requests`);
+    for (const resolve of this.#welcomed.splice(0)) resolve(welcome);
+  }
+}
