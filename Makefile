@@ -1,0 +1,122 @@
+# make help            says what there is
+# make verify test     is what CI runs (.ci/run)
+.DEFAULT_GOAL := help
+
+BIN := node_modules/.bin
+# How long the demo streams.
+SECONDS ?= 45
+# A single part of the tests: make test TESTS=test/unit
+TESTS ?=
+
+.PHONY: help
+help: ## Print this
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---- Build and run -------------------------------------------------------------------------------------------------
+
+# A copy of the lock file beside what it installed tells whether they still belong together.
+INSTALLED := node_modules/.installed-lock.json
+
+.PHONY: install
+install: ## Install the dependencies, if they are not
+	@cmp -s package-lock.json $(INSTALLED) || { npm ci --no-audit --no-fund && cp package-lock.json $(INSTALLED); }
+
+.PHONY: build
+build: install ## Compile to dist/
+	@rm -rf dist
+	@$(BIN)/tsc -p tsconfig.build.json
+
+.PHONY: demo
+demo: build ## Watch a cluster live, fail and recover (SECONDS=45)
+	@node dist/scripts/demo.js --seconds $(SECONDS)
+
+.PHONY: generate
+generate: install ## Generate the code from proto/
+	@$(BIN)/tsx scripts/generate.ts
+
+.PHONY: clean
+clean: ## Remove what was built and cached
+	rm -rf dist .cache coverage
+
+# ---- Tests and measurements ----------------------------------------------------------------------------------------
+
+.PHONY: test
+test: build ## Run every test (TESTS=test/unit for a part)
+	@mkdir -p .cache && rm -f .cache/jest.json
+	@$(BIN)/tsx scripts/etcd.ts
+	@$(BIN)/jest --json --outputFile=.cache/jest.json $(TESTS)
+
+.PHONY: bench-picker
+bench-picker: build ## Measure nanoseconds per pick, for every policy
+	@node --expose-gc dist/test/bench/picker.js
+
+.PHONY: bench-heartbeat
+bench-heartbeat: build ## Measure a director with 2,000 workers' heartbeats
+	@node dist/test/bench/heartbeat.js
+
+.PHONY: bench-idle
+bench-idle: build ## Measure the memory of an idle worker
+	@node dist/test/bench/idle.js
+
+# ---- Verify: what CI asks, each with the target that puts it right -------------------------------------------------
+
+CHECKS := verify-format verify-lint verify-types verify-layers verify-buf-lint verify-buf-format verify-buf-breaking \
+  verify-generated verify-docs verify-audit
+
+.PHONY: verify
+verify: $(CHECKS) ## Run all of the checks below
+	@echo "verify: all well"
+
+.PHONY: fix
+fix: fix-buf-format fix-generated fix-docs fix-lint fix-format ## Put right all that can be put right without thought
+
+.PHONY: verify-format fix-format
+verify-format: install ## Formatting (prettier)
+	@$(BIN)/prettier --check --log-level warn . || { echo "Run: make fix-format"; exit 1; }
+fix-format: install
+	@$(BIN)/prettier --write --log-level warn .
+
+.PHONY: verify-lint fix-lint
+verify-lint: install ## Lint, with types (eslint)
+	@$(BIN)/eslint . || { echo "Some may be fixed by: make fix-lint"; exit 1; }
+fix-lint: install
+	@$(BIN)/eslint --fix .
+
+.PHONY: verify-types
+verify-types: install ## Types (tsc)
+	@$(BIN)/tsc -p tsconfig.json
+
+.PHONY: verify-layers
+verify-layers: install ## Who may import whom, and tidiness (jest)
+	@$(BIN)/jest --silent test/unit/layers.test.ts test/unit/tidy.test.ts
+
+.PHONY: verify-buf-lint
+verify-buf-lint: install ## The contract's style (buf lint)
+	@$(BIN)/buf lint
+
+.PHONY: verify-buf-format fix-buf-format
+verify-buf-format: install ## The contract's formatting (buf format)
+	@$(BIN)/buf format -d --exit-code || { echo "Run: make fix-buf-format"; exit 1; }
+fix-buf-format: install
+	@$(BIN)/buf format -w
+
+.PHONY: verify-buf-breaking
+verify-buf-breaking: install ## The contract's promises to its users (buf breaking)
+	@$(BIN)/tsx scripts/buf-breaking.ts
+
+.PHONY: verify-generated fix-generated
+verify-generated: install ## Generated code is what proto/ generates
+	@$(BIN)/tsx scripts/generate.ts --check || { echo "Run: make fix-generated"; exit 1; }
+fix-generated: generate
+
+.PHONY: verify-docs fix-docs
+verify-docs: install ## docs/ say what the code does
+	@$(BIN)/tsx scripts/docs.ts --check
+fix-docs: install
+	@$(BIN)/tsx scripts/docs.ts
+
+.PHONY: verify-audit fix-audit
+verify-audit: install ## Known vulnerabilities of what we depend on (npm audit)
+	@$(BIN)/tsx scripts/audit.ts
+fix-audit: install
+	@npm audit fix --omit=dev
