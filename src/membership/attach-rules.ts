@@ -1,5 +1,5 @@
 import { FabricError } from "../core/errors";
-import type { MemberIdentity } from "../core/member";
+import type { MemberIdentity, MemberRecord } from "../core/member";
 import type { TrackedMember } from "./tracked-member";
 
 /** What an attach is, compared with what is known of the member. */
@@ -10,37 +10,45 @@ export type Admission =
   /** The worker was started anew, or is new. */
   | { readonly kind: "new-life" };
 
-/**
- * Decides who may bear a member id. Changes nothing (M8).
- *
- * `nowMs` is attentive time.
- */
-export function admit(
-  identity: MemberIdentity,
-  sessionId: string,
-  holder: TrackedMember | undefined,
-  nowMs: number,
-): Admission {
+/** Who bears the member id now, as far as is known. */
+export interface Holder {
+  readonly record: MemberRecord;
+  readonly sessionId: string | undefined;
+  /** Whether it is in somebody's hands: its session beats. */
+  readonly isHeld: boolean;
+}
+
+/** A member whose home is this director. `nowMs` is attentive time. */
+export function localHolder(member: TrackedMember, nowMs: number): Holder {
+  const { record, phase, sessionId } = member;
+  return { record, sessionId, isHeld: phase.kind === "present" && sessionId !== undefined && !member.isSilent(nowMs) };
+}
+
+/** A member that another director judges: its word, in the store, is taken for it. */
+export function remoteHolder(record: MemberRecord): Holder {
+  const isHeld = record.state === "joining" || record.state === "alive" || record.state === "draining";
+  return { record, sessionId: undefined, isHeld: isHeld && record.liveness.kind === "attached" };
+}
+
+/** Decides who may bear a member id. Changes nothing (M8). */
+export function admit(identity: MemberIdentity, sessionId: string, holder: Holder | undefined): Admission {
   if (!holder) return { kind: "new-life" };
-  if (holder.session?.id === sessionId) return refuse(secondHello(identity));
+  if (holder.sessionId === sessionId) return refuse(secondHello(identity));
   const known = holder.record;
   const elsewhere = known.address !== identity.address;
   // Before the incarnations: two live workers with one id is the mistake to name, whichever was started first.
-  if (elsewhere && isHeld(holder, nowMs)) return refuse(duplicate(identity, holder));
-  if (identity.incarnation < known.incarnation)
-    return refuse(stale(identity, `incarnation ${known.incarnation} is known`));
+  if (elsewhere && holder.isHeld) return refuse(duplicate(identity, known));
+  if (identity.incarnation < known.incarnation) {
+    return refuse(stale(identity, `incarnation ${known.incarnation} is known`)); // M1
+  }
   if (identity.incarnation > known.incarnation) return { kind: "new-life" };
-  if (known.liveness.kind === "reported") return { kind: "new-life" }; // an agent of ours takes over from reports
-  if (holder.phase.kind === "gone")
+  if (known.state === "dead" || known.state === "left") {
     return refuse(stale(identity, `that life is ${known.state} (${known.stateReason})`)); // M2
+  }
   // An address belongs to a life: the same incarnation elsewhere is somebody else.
-  return elsewhere ? refuse(duplicate(identity, holder)) : { kind: "resumes" };
-}
-
-/** Whether the member is in somebody's hands: its session beats. */
-function isHeld(holder: TrackedMember, nowMs: number): boolean {
-  if (holder.phase.kind !== "present" || !holder.session || !holder.detector) return false;
-  return nowMs < holder.detector.suspectAtMs;
+  if (elsewhere) return refuse(duplicate(identity, known));
+  // An agent of ours takes over from reports.
+  return { kind: known.liveness.kind === "reported" ? "new-life" : "resumes" };
 }
 
 function refuse(error: FabricError): Admission {
@@ -59,8 +67,7 @@ function secondHello(identity: MemberIdentity): FabricError {
   return new FabricError("PROTOCOL_VIOLATION", `${identity.memberId} sent a second Hello on its Attach stream`);
 }
 
-export function duplicate(identity: MemberIdentity, holder: TrackedMember): FabricError {
-  const { address, state } = holder.record;
+export function duplicate(identity: MemberIdentity, { address, state }: MemberRecord): FabricError {
   return new FabricError(
     "DUPLICATE_MEMBER",
     `${identity.memberId} at ${identity.address} wants the id of the member at ${address}, which is ${state}: ` +

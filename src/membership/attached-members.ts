@@ -1,6 +1,6 @@
 /** What workers say on their Attach streams, and what becomes of the streams. */
-import { NO_LOAD, type MemberIdentity } from "../core/member";
-import { admit } from "./attach-rules";
+import { NO_LOAD, type MemberIdentity, type MemberRecord, type MemberState } from "../core/member";
+import { admit, localHolder, remoteHolder } from "./attach-rules";
 import { leave } from "./endings";
 import type { EventOf, Instant } from "./events";
 import { isSameIdentity } from "./identity";
@@ -11,19 +11,24 @@ import { PRESENT, UNKNOWN_LINK, type TrackedMember } from "./tracked-member";
 
 export function applyAttach(step: Step, event: EventOf<"attach">): void {
   const { roster, options, directorId } = step.parts;
-  const { identity, sessionId } = event;
-  const intervalMs = event.heartbeatIntervalMs ?? options.heartbeatIntervalMs;
+  const { identity, sessionId, stored } = event;
+  const heartbeatIntervalMs = event.heartbeatIntervalMs ?? options.heartbeatIntervalMs;
   let member = roster.get(identity.memberId);
-  const admission = admit(identity, sessionId, member, step.nowMs);
+  const holder = member ? localHolder(member, step.nowMs) : stored && remoteHolder(stored);
+  const admission = admit(identity, sessionId, holder);
   if (admission.kind === "refused") {
     step.emit({ kind: "refused", memberId: identity.memberId, sessionId, error: admission.error }); // M8
     return;
   }
-  if (!member) member = step.create(identity, "joining", `attached to ${directorId}`, intervalMs);
-  else if (admission.kind === "resumes") resume(step, member, identity);
+  if (!member) {
+    const goesOn = admission.kind === "resumes" && stored;
+    const state = goesOn ? stateAfterMove(goesOn) : "joining";
+    member = step.create(identity, state, `attached to ${directorId}`, { heartbeatIntervalMs, stored });
+    member.isDraining = state === "draining";
+  } else if (admission.kind === "resumes") resume(step, member, identity);
   else beginNewLife(step, member, identity);
   member.session = { id: sessionId, lastSeq: 0 };
-  listen(step, member, intervalMs);
+  listen(step, member, heartbeatIntervalMs);
   becomeAlive(step, member);
 }
 
@@ -79,12 +84,17 @@ export function applyGoodbye(step: Step, event: EventOf<"goodbye">): void {
 
 export function applyDataLink(step: Step, event: EventOf<"data-link">): void {
   const member = step.parts.roster.get(event.memberId);
-  if (!member || member.phase.kind === "gone") return;
+  if (!member) return;
   if (event.address !== undefined && event.address !== member.record.address) return;
   member.dataLink = { kind: event.up ? "up" : "down", reason: event.reason };
   step.touch(member);
   becomeAlive(step, member);
   judge(step, member); // the connection was perhaps the last that spoke for a suspect
+}
+
+/** A life that moves here from another director stays what it was, so that nobody stops picking it for the move. */
+function stateAfterMove({ state }: MemberRecord): MemberState {
+  return state === "joining" || state === "draining" ? state : "alive";
 }
 
 /** The member whose current session this is (M3). */

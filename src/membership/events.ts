@@ -19,6 +19,8 @@ export type MembershipEvent =
       readonly identity: MemberIdentity;
       /** The interval that this worker was told to beat at; the default is the director's own. */
       readonly heartbeatIntervalMs?: number;
+      /** What the store holds of this member, when another director is (or was) its home. Needed for M1 and M2 to hold there. */
+      readonly stored?: MemberRecord;
     }
   | {
       readonly kind: "beat";
@@ -31,7 +33,10 @@ export type MembershipEvent =
     }
   /** The Attach stream ended without Goodbye. */
   | { readonly kind: "stream-broken"; readonly memberId: string; readonly sessionId: string; readonly reason: string }
-  /** The director's own data connection to the member. Told again whenever it changes. */
+  /**
+   * The director's own data connection to the member. Told whenever it changes, and when it is made anew. The director dials
+   * a member that is new or joins, and closes when it is dead, left or forgotten.
+   */
   | {
       readonly kind: "data-link";
       readonly memberId: string;

@@ -42,7 +42,7 @@ import { register, report, suspectOverdue } from "./reported-members";
 import { Roster } from "./roster";
 import { Attention } from "./self-suspicion";
 import { Step, type MembershipParts } from "./step";
-import { applyProbed, investigate, isSilent, judge, suspectSilent } from "./suspicion";
+import { applyProbed, investigate, judge, suspectSilent } from "./suspicion";
 import type { TrackedMember } from "./tracked-member";
 
 export interface MembershipSetup {
@@ -152,7 +152,7 @@ export class Membership {
       else if (!mayJudge) continue;
       else if (member.phase.kind === "suspect") judge(step, member);
       else if (!member.isAttached) suspectOverdue(step, member);
-      else if (isSilent(member, step.nowMs)) silent.push(member);
+      else if (member.isSilent(step.nowMs)) silent.push(member);
     }
     // All first, then the questions: so that nobody is asked who is silent too, and a mass loss is seen as one.
     for (const member of silent) suspectSilent(step, member);

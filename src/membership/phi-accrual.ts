@@ -80,6 +80,10 @@ export class PhiAccrualDetector {
 
   /** Silence counts from `startMs`, before the first beat as after it. */
   constructor(options: PhiAccrualOptions, startMs: number) {
+    const { expectedIntervalMs, windowSize, threshold, minDeviationMs } = options;
+    if (!(expectedIntervalMs > 0 && windowSize >= 1 && threshold > 0 && minDeviationMs > 0)) {
+      throw new RangeError(`not usable for phi accrual: ${JSON.stringify(options)}`);
+    }
     this.#options = options;
     this.#thresholdDeviations = deviationsOfPhi(options.threshold);
     this.#offsetsMs = new Float64Array(options.windowSize);

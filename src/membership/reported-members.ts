@@ -14,14 +14,14 @@ export function register(step: Step, identity: MemberIdentity): void {
   const { roster, options } = step.parts;
   const holder = roster.findReported(identity.label, identity.address) ?? roster.get(identity.memberId);
   if (!holder) {
-    const member = step.create(identity, "alive", "registered", options.heartbeatIntervalMs);
+    const member = step.create(identity, "alive", "registered", options);
     member.lastReportMs = step.nowMs;
     return;
   }
   const isGone = holder.phase.kind === "gone";
   const elsewhere = holder.record.address !== identity.address;
   if (!isGone && (holder.isAttached || (elsewhere && identity.incarnation <= holder.record.incarnation))) {
-    const error = duplicate(identity, holder);
+    const error = duplicate(identity, holder.record);
     step.emit({ kind: "refused", memberId: identity.memberId, sessionId: undefined, error });
     return;
   }

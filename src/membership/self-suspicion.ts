@@ -48,6 +48,7 @@ export class Attention {
   readonly #options: AttentionOptions;
   readonly #stalls: StallDetector;
   #stalledMs = 0;
+  #lastSeenMs = Number.NEGATIVE_INFINITY;
   /** These in attentive time. */
   #lastStallMs = Number.NEGATIVE_INFINITY;
   #holdSinceMs = Number.NEGATIVE_INFINITY;
@@ -64,10 +65,12 @@ export class Attention {
    */
   observe(nowMs: number, isTick: boolean): number {
     if (isTick || this.#stalls.isLate(nowMs)) {
-      const stallMs = this.#stalls.observe(nowMs);
+      // What was observed since the tick fell due proves that the loop ran then.
+      const stallMs = Math.min(this.#stalls.observe(nowMs), nowMs - this.#lastSeenMs);
       this.#stalledMs += stallMs;
       if (stallMs > 0) this.#hold(this.attentiveMs(nowMs), stallMs);
     }
+    this.#lastSeenMs = nowMs;
     return this.attentiveMs(nowMs);
   }
 

@@ -55,18 +55,24 @@ export class Step {
     return !this.parts.attention.isHolding(this.nowMs) && !this.parts.freeze.isFrozen(this.nowMs);
   }
 
-  create(identity: MemberIdentity, state: MemberState, reason: string, heartbeatIntervalMs: number): TrackedMember {
+  /** A member that is new to this director; `stored` is what another one wrote of it. */
+  create(
+    identity: MemberIdentity,
+    state: MemberState,
+    reason: string,
+    options: { readonly heartbeatIntervalMs: number; readonly stored?: MemberRecord | undefined },
+  ): TrackedMember {
     const record: MemberRecord = {
       ...identity,
       state,
       stateReason: reason,
       stateSinceUnixMs: this.now.wallMs,
-      joinedAtUnixMs: this.now.wallMs,
+      joinedAtUnixMs: options.stored?.joinedAtUnixMs ?? this.now.wallMs,
       homeDirectorId: this.parts.directorId,
     };
-    const member = new TrackedMember(record, heartbeatIntervalMs, this.parts.attention);
+    const member = new TrackedMember(record, options.heartbeatIntervalMs, this.parts.attention);
     this.parts.roster.add(member);
-    this.emit({ kind: "transition", memberId: record.memberId, from: undefined, record, reason });
+    this.emit({ kind: "transition", memberId: record.memberId, from: options.stored?.state, record, reason });
     this.touch(member);
     return member;
   }

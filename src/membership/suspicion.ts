@@ -29,10 +29,6 @@ export function doubt(
   if (isLoss) freeze.noteLoss(step.nowMs, roster.beatingCount);
 }
 
-export function isSilent(member: TrackedMember, nowMs: number): boolean {
-  return member.detector !== undefined && nowMs >= member.detector.suspectAtMs;
-}
-
 export function suspectSilent(step: Step, member: TrackedMember): void {
   const { suspectTimeoutMs, heartbeatIntervalMs } = step.parts.options;
   // Who beats more slowly than we ask for may also be silent for longer.
@@ -117,5 +113,5 @@ function askOthers(step: Step, member: TrackedMember): boolean {
 /** Alive, with a stream on which it can be asked, and not silent itself. */
 function isWitness(other: TrackedMember, nowMs: number): boolean {
   if (other.record.state !== "alive" || !other.session) return false;
-  return !isSilent(other, nowMs);
+  return !other.isSilent(nowMs);
 }

@@ -101,6 +101,11 @@ export class TrackedMember implements MemberView {
     return this.notReadyReason === "";
   }
 
+  /** Whether its beats are so overdue that it is suspicious. `nowMs` is attentive time. */
+  isSilent(nowMs: number): boolean {
+    return this.detector !== undefined && nowMs >= this.detector.suspectAtMs;
+  }
+
   /** M4: ready only when it is alive, serves, and can be reached on the path that carries the calls. */
   get notReadyReason(): string {
     const { state, stateReason } = this.record;
