@@ -1,0 +1,205 @@
+import { messageOf } from "../core/errors";
+import type { Logger } from "../core/logger";
+import { DEFAULT_INTENT, type Intent, type MemberRecord } from "../core/member";
+import type { Store, WatchEvent } from "../store/store";
+import { CLUSTER_PREFIX, KEYS, readFact, type ClusterFact, type DirectorRecord } from "./records";
+
+/** One fact changed. `before` is what was in its place. */
+export interface FactChange<F extends ClusterFact = ClusterFact> {
+  readonly fact: F;
+  readonly before: F["value"];
+  /** Store revision of the change. */
+  readonly revision: number;
+}
+
+interface Held {
+  readonly value: ClusterFact["value"];
+  readonly modRevision: number;
+}
+
+/** A member as this director must see it although the store does not answer. */
+interface Overlay {
+  readonly record: MemberRecord | undefined;
+  /** Set when the store took the record: the watch brings it at this revision. */
+  readonly untilRevision: number | undefined;
+}
+
+/**
+ * What the store says, decoded and kept current by one watch: the only way by which shared state reaches the balancer, also at
+ * the director that wrote it.
+ * - V1 each change is told once, in the order of revisions.
+ * - V2 while the store is away, what local members do is laid over it, so that joins and deaths take effect; the overlay
+ *   of a member ends when the watch has caught up with its write.
+ */
+export class ClusterView {
+  readonly #store: Store;
+  readonly #logger: Logger;
+  readonly #held = new Map<string, Held>();
+  readonly #overlays = new Map<string, Overlay>();
+  readonly #listeners: ((changes: readonly FactChange[]) => void)[] = [];
+  readonly #members = new Map<string, MemberRecord>();
+  readonly #intents = new Map<string, Intent>();
+  readonly #directors = new Map<string, DirectorRecord>();
+  readonly #descriptors = new Map<string, Uint8Array>();
+  #revision = 0;
+  #loaded: (() => void)[] | undefined = [];
+
+  constructor(store: Store, logger: Logger) {
+    this.#store = store;
+    this.#logger = logger;
+  }
+
+  /** Store revision up to which everything is known. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get members(): ReadonlyMap<string, MemberRecord> {
+    return this.#members;
+  }
+
+  get directors(): ReadonlyMap<string, DirectorRecord> {
+    return this.#directors;
+  }
+
+  get descriptors(): ReadonlyMap<string, Uint8Array> {
+    return this.#descriptors;
+  }
+
+  intent(memberId: string): Intent {
+    return this.#intents.get(memberId) ?? DEFAULT_INTENT;
+  }
+
+  /** The cluster's policy; `undefined` while nobody set one. */
+  get balancing(): string | undefined {
+    return this.#held.get(KEYS.balancing)?.value as string | undefined;
+  }
+
+  /** Revision at which a key was last written, as far as known here; 0 when it does not exist. */
+  modRevision(key: string): number {
+    return this.#held.get(key)?.modRevision ?? 0;
+  }
+
+  onChange(listener: (changes: readonly FactChange[]) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Resolves when the first snapshot has been read. */
+  whenLoaded(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#loaded) this.#loaded.push(resolve);
+      else resolve();
+    });
+  }
+
+  /** Follows the store until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    for await (const event of this.#store.watch(CLUSTER_PREFIX, signal)) {
+      this.#apply(event);
+      const waiting = this.#loaded ?? [];
+      this.#loaded = undefined;
+      for (const resolve of waiting) resolve();
+    }
+  }
+
+  /** Shows a local member as it is although the store has not taken it (V2). `undefined`: it is gone. */
+  overlay(memberId: string, record: MemberRecord | undefined): void {
+    this.#overlays.set(memberId, { record, untilRevision: undefined });
+    this.#tell([this.#setMember(memberId, record, this.#revision)]);
+  }
+
+  /** The store took the record at this revision: the overlay ends when the watch gets there. */
+  written(memberId: string, revision: number): void {
+    const overlay = this.#overlays.get(memberId);
+    if (!overlay) return;
+    this.#overlays.set(memberId, { ...overlay, untilRevision: revision });
+    this.#tell(this.#endOverlays());
+  }
+
+  #apply(event: WatchEvent): void {
+    const changes: (FactChange | undefined)[] = [];
+    if (event.kind === "snapshot") {
+      const present = new Set(event.entries.map((entry) => entry.key));
+      for (const key of [...this.#held.keys()]) {
+        if (!present.has(key)) changes.push(this.#take(key, undefined, event.revision));
+      }
+      for (const entry of event.entries) {
+        if (this.modRevision(entry.key) !== entry.modRevision) {
+          changes.push(this.#take(entry.key, entry.value, entry.modRevision));
+        }
+      }
+    } else {
+      for (const change of event.changes) {
+        changes.push(
+          change.kind === "put"
+            ? this.#take(change.entry.key, change.entry.value, change.entry.modRevision)
+            : this.#take(change.key, undefined, change.modRevision),
+        );
+      }
+    }
+    this.#revision = event.revision;
+    changes.push(...this.#endOverlays());
+    this.#tell(changes);
+  }
+
+  #take(key: string, value: Uint8Array | undefined, modRevision: number): FactChange | undefined {
+    let fact: ClusterFact | undefined;
+    try {
+      fact = readFact(key, value);
+    } catch (error) {
+      this.#logger.error("a record in the store cannot be read and is ignored", { key, reason: messageOf(error) });
+    }
+    if (!fact) return undefined;
+    const before = this.#held.get(key)?.value;
+    if (value === undefined) this.#held.delete(key);
+    else this.#held.set(key, { value: fact.value, modRevision });
+    switch (fact.kind) {
+      case "member":
+        return this.#overlays.has(fact.id) ? undefined : this.#setMember(fact.id, fact.value, modRevision);
+      case "intent":
+        setOrDelete(this.#intents, fact.id, fact.value);
+        break;
+      case "director":
+        setOrDelete(this.#directors, fact.id, fact.value);
+        break;
+      case "descriptors":
+        setOrDelete(this.#descriptors, fact.id, fact.value);
+        break;
+      case "balancing":
+      case "leader":
+        break;
+    }
+    return { fact, before, revision: modRevision } as FactChange;
+  }
+
+  #setMember(memberId: string, record: MemberRecord | undefined, revision: number): FactChange | undefined {
+    const before = this.#members.get(memberId);
+    if (before === undefined && record === undefined) return undefined;
+    setOrDelete(this.#members, memberId, record);
+    return { fact: { kind: "member", id: memberId, value: record }, before, revision };
+  }
+
+  #endOverlays(): (FactChange | undefined)[] {
+    const changes: (FactChange | undefined)[] = [];
+    for (const [memberId, { record, untilRevision }] of this.#overlays) {
+      if (untilRevision === undefined || untilRevision > this.#revision) continue;
+      this.#overlays.delete(memberId);
+      const held = this.#held.get(KEYS.member(memberId));
+      const stored = held?.value as MemberRecord | undefined;
+      if (JSON.stringify(stored) === JSON.stringify(record)) continue;
+      changes.push(this.#setMember(memberId, stored, held?.modRevision ?? this.#revision));
+    }
+    return changes;
+  }
+
+  #tell(changes: readonly (FactChange | undefined)[]): void {
+    const told = changes.filter((change) => change !== undefined);
+    if (told.length === 0) return;
+    for (const listener of this.#listeners) listener(told);
+  }
+}
+
+function setOrDelete<V>(map: Map<string, V>, key: string, value: V | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}

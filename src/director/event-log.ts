@@ -1,0 +1,153 @@
+import type { MemberEvent, MemberEventKind } from "../core/attach-messages";
+import type { Clock } from "../core/clock";
+import type { MemberRecord } from "../core/member";
+import { MessageQueue } from "../core/message-queue";
+import type { ClusterView, FactChange } from "./cluster-view";
+
+/** Events kept for watchers that resume. At one change a second, a quarter of an hour. */
+const KEPT_MAX = 1_000;
+/** Events that wait for a slow watcher; beyond it the watcher gets RESET and the members as they are. */
+const WAITING_MAX = 1_000;
+
+/** An event, and the member after it where it is about one that exists. */
+export interface LoggedEvent extends MemberEvent {
+  readonly record?: MemberRecord;
+}
+
+/**
+ * What happened, as changes of the shared record: every director reports the same events at the same revisions. Watchers resume
+ * from a revision; who asks for more than is kept, or reads too slowly, starts over from the present.
+ */
+export class EventLog {
+  readonly #view: ClusterView;
+  readonly #clock: Clock;
+  readonly #kept: LoggedEvent[] = [];
+  readonly #watchers = new Set<(event: LoggedEvent) => void>();
+  /** The log is complete after this revision. */
+  #completeAfter = 0;
+  #started = false;
+
+  constructor(view: ClusterView, clock: Clock) {
+    this.#view = view;
+    this.#clock = clock;
+    view.onChange((changes) => this.#record(changes));
+  }
+
+  /** Calls `listener` for every event from now on. Returns how to stop. */
+  subscribe(listener: (event: LoggedEvent) => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
+  /** Events after `revision`; from 0, or a revision that is no longer kept, `reset` and one event per member come first. */
+  watch(revision: number, signal: AbortSignal): AsyncIterable<LoggedEvent> {
+    const queue = new MessageQueue<LoggedEvent>({ onReturn: () => stop() });
+    const resumable = revision > 0 && revision >= this.#completeAfter && revision <= this.#view.revision;
+    const backlog = resumable ? this.#kept.filter((event) => event.revision > revision) : this.#present();
+    for (const event of backlog) queue.push(event);
+    const unsubscribe = this.subscribe((event) => {
+      if (queue.size < WAITING_MAX) {
+        queue.push(event);
+        return;
+      }
+      const [reset, ...members] = this.#present();
+      if (reset) queue.replace(reset);
+      for (const member of members) queue.push(member);
+    });
+    const stop = () => {
+      unsubscribe();
+      signal.removeEventListener("abort", stop);
+      queue.end();
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    return queue;
+  }
+
+  #present(): LoggedEvent[] {
+    const { revision, members } = this.#view;
+    const at = { revision, atUnixMs: Math.floor(this.#clock.wallMs()) };
+    return [
+      { ...at, kind: "reset", memberId: "", detail: "the members as they are now" },
+      ...[...members.values()].map((record) => ({
+        ...at,
+        kind: "node-joined" as const,
+        memberId: record.memberId,
+        detail: record.state,
+        record,
+      })),
+    ];
+  }
+
+  #record(changes: readonly FactChange[]): void {
+    if (!this.#started) {
+      // The first snapshot is how things stand, not what happened.
+      this.#started = true;
+      this.#completeAfter = this.#view.revision;
+      return;
+    }
+    for (const change of changes) {
+      const described = describe(change);
+      if (!described) continue;
+      const { fact, revision } = change;
+      const record = fact.kind === "member" ? fact.value : undefined;
+      const event: LoggedEvent = {
+        ...described,
+        revision,
+        memberId: fact.kind === "member" || fact.kind === "intent" ? fact.id : "",
+        atUnixMs: Math.floor(this.#clock.wallMs()),
+        ...(record ? { record } : {}),
+      };
+      this.#kept.push(event);
+      if (this.#kept.length > KEPT_MAX) this.#completeAfter = this.#kept.shift()?.revision ?? 0;
+      for (const watcher of [...this.#watchers]) watcher(event);
+    }
+  }
+}
+
+function describe({ fact, before }: FactChange): { kind: MemberEventKind; detail: string } | undefined {
+  switch (fact.kind) {
+    case "member":
+      return describeMember(before as MemberRecord | undefined, fact.value);
+    case "intent":
+      return {
+        kind: "intent-changed",
+        detail: fact.value ? `${fact.value.kind}${fact.value.reason && `: ${fact.value.reason}`}` : "serving",
+      };
+    case "balancing":
+      return { kind: "balancing-changed", detail: fact.value ?? "default" };
+    case "leader":
+      return { kind: "leader-changed", detail: fact.value?.directorId ?? "" };
+    case "director":
+    case "descriptors":
+      return undefined;
+  }
+}
+
+function describeMember(
+  before: MemberRecord | undefined,
+  after: MemberRecord | undefined,
+): { kind: MemberEventKind; detail: string } | undefined {
+  if (!after) {
+    const gone = before === undefined || before.state === "left" || before.state === "dead";
+    return gone ? undefined : { kind: "node-failed", detail: "its record went with the lease of its director" };
+  }
+  const detail = after.stateReason || after.state;
+  if (!before || before.state === "left" || (before.state === "dead" && after.state !== "dead")) {
+    return after.state === "left" || after.state === "dead" ? undefined : { kind: "node-joined", detail };
+  }
+  if (before.state === after.state) return { kind: "node-updated", detail };
+  switch (after.state) {
+    case "suspect":
+      return { kind: "node-suspected", detail };
+    case "dead":
+      return { kind: "node-failed", detail };
+    case "left":
+      return { kind: "node-left", detail };
+    case "alive":
+      return { kind: before.state === "suspect" ? "node-recovered" : "node-updated", detail };
+    case "joining":
+    case "draining":
+      return { kind: "node-updated", detail: `${after.state}: ${detail}` };
+  }
+}

@@ -1,0 +1,73 @@
+import { parseDialableAddress } from "../core/address";
+import type { Hello } from "../core/attach-messages";
+import { FabricError } from "../core/errors";
+
+const ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const SERVICE = /^[A-Za-z_][\w]*(\.[A-Za-z_][\w]*)*$/;
+const TAGS_MAX = 64;
+const TAG_KEY_MAX = 63;
+const TAG_VALUE_MAX = 255;
+const SERVICES_MAX = 256;
+const SLOTS_MAX = 1_000_000;
+const HEARTBEAT_MS = { min: 50, max: 60_000 } as const;
+
+/** Services the director itself answers: a worker that serves them too would never be asked. */
+const RESERVED = /^(heddle\.v1|grpc\.(health|reflection|channelz))\./;
+
+/**
+ * Checks what a worker says of itself, all of it at once.
+ * @throws FabricError INVALID_ARGUMENT that names each field, its value and the remedy
+ */
+export function checkHello(hello: Hello): void {
+  const mistakes = [...mistakesIn(hello)];
+  if (mistakes.length > 0) throw new FabricError("INVALID_ARGUMENT", mistakes.join("; "));
+}
+
+function* mistakesIn(hello: Hello): Generator<string> {
+  yield* mistakesInIdentity(hello);
+  if (!Number.isSafeInteger(hello.incarnation) || hello.incarnation < 1) {
+    yield `incarnation is ${hello.incarnation}: send a whole number from 1 to 2^53 − 1 that rises with every start`;
+  }
+  const { heartbeatIntervalMs: interval } = hello;
+  if (interval !== 0 && (interval < HEARTBEAT_MS.min || interval > HEARTBEAT_MS.max)) {
+    yield `heartbeat_interval_ms is ${interval}: send 0 for the director's, or ${HEARTBEAT_MS.min} to ${HEARTBEAT_MS.max}`;
+  }
+}
+
+/** What is asked of every member, whether it has an agent or not. */
+export function* mistakesInIdentity(
+  member: Pick<Hello, "memberId" | "address" | "services" | "slots" | "tags">,
+): Generator<string> {
+  if (!ID.test(member.memberId)) {
+    yield `member_id is "${shorten(member.memberId)}": use 1 to 128 characters of letters, digits and . _ : -`;
+  }
+  try {
+    parseDialableAddress(member.address, "address");
+  } catch (error) {
+    yield error instanceof FabricError ? error.message.replace(/^\[\w+\] /, "") : String(error);
+  }
+  if (member.services.length > SERVICES_MAX) yield `services has ${member.services.length}: at most ${SERVICES_MAX}`;
+  for (const service of member.services.slice(0, SERVICES_MAX)) {
+    if (!SERVICE.test(service))
+      yield `services has "${shorten(service)}": use the full name, such as "shop.v1.CartService"`;
+    else if (RESERVED.test(service)) yield `services has "${service}": that name belongs to the director`;
+  }
+  if (member.slots > SLOTS_MAX) yield `slots is ${member.slots}: at most ${SLOTS_MAX}; 0 for no bound`;
+  yield* mistakesInTags(member.tags);
+}
+
+function* mistakesInTags(tags: Hello["tags"]): Generator<string> {
+  const entries = Object.entries(tags);
+  if (entries.length > TAGS_MAX) yield `tags has ${entries.length} entries: at most ${TAGS_MAX}`;
+  for (const [key, value] of entries.slice(0, TAGS_MAX)) {
+    if (key.length === 0 || key.length > TAG_KEY_MAX || !/^[\w./-]+$/.test(key)) {
+      yield `tag key "${shorten(key)}": use 1 to ${TAG_KEY_MAX} characters of letters, digits and . _ - /`;
+    }
+    if (value.length > TAG_VALUE_MAX)
+      yield `tag "${shorten(key)}" is ${value.length} characters long: at most ${TAG_VALUE_MAX}`;
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

@@ -1,0 +1,139 @@
+import { Backoff } from "../core/backoff";
+import type { Clock } from "../core/clock";
+import { messageOf } from "../core/errors";
+import type { Logger } from "../core/logger";
+import type { MemberRecord } from "../core/member";
+import type { Random } from "../core/random";
+import type { Session, Store } from "../store/store";
+import type { ClusterView } from "./cluster-view";
+import { encodeRecord, KEYS, readFact } from "./records";
+
+export interface MemberWriterParts {
+  readonly store: Store;
+  readonly view: ClusterView;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The lease that holds this director's members; `undefined` while there is none. */
+  session(): Session | undefined;
+  /** The store knows a newer life of the member, at another director: let it go. */
+  released(memberId: string): void;
+}
+
+/** What a member is to become in the store; `undefined` deletes it. */
+type Wanted = MemberRecord | undefined;
+
+const RETRY = { initialMs: 50, maxMs: 2_000 } as const;
+/** Members written at once. More would only queue in the store. */
+const CONCURRENT_MAX = 64;
+
+/**
+ * Brings the transitions of local members into the store, in the background:
+ * - W1 per member in order, and only the latest: what is overtaken while waiting is never written.
+ * - W2 nothing is lost: a write that fails is tried again until it succeeds or is overtaken; meanwhile the view shows it.
+ * - W3 fenced: a record is written over the one it was based on, and never over a newer life of the member.
+ */
+export class MemberWriter {
+  readonly #parts: MemberWriterParts;
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #busy = new Set<string>();
+  /** Revisions of our own writes, which the watch may not have brought yet. */
+  readonly #revisions = new Map<string, number>();
+  readonly #stop = new AbortController();
+
+  constructor(parts: MemberWriterParts) {
+    this.#parts = parts;
+  }
+
+  /** Members whose latest state the store does not have yet. */
+  get pending(): number {
+    return this.#wanted.size + this.#busy.size;
+  }
+
+  put(record: MemberRecord): void {
+    this.#want(record.memberId, record);
+  }
+
+  delete(memberId: string): void {
+    this.#want(memberId, undefined);
+  }
+
+  /** Writes a record again, under a new lease. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  #want(memberId: string, wanted: Wanted): void {
+    this.#wanted.set(memberId, wanted); // W1
+    if (!this.#parts.store.isAvailable()) this.#parts.view.overlay(memberId, wanted); // W2
+    this.#startNext(memberId);
+  }
+
+  #startNext(memberId: string): void {
+    if (this.#busy.has(memberId) || this.#busy.size >= CONCURRENT_MAX || this.#stop.signal.aborted) return;
+    if (!this.#wanted.has(memberId)) return;
+    this.#busy.add(memberId);
+    void this.#write(memberId).finally(() => {
+      this.#busy.delete(memberId);
+      const next = this.#wanted.has(memberId) ? memberId : this.#wanted.keys().next().value;
+      if (next !== undefined) this.#startNext(next);
+    });
+  }
+
+  async #write(memberId: string): Promise<void> {
+    const { clock, random, logger, view } = this.#parts;
+    const backoff = new Backoff(RETRY, random);
+    while (this.#wanted.has(memberId) && !this.#stop.signal.aborted) {
+      const wanted = this.#wanted.get(memberId);
+      this.#wanted.delete(memberId);
+      try {
+        const revision = await this.#commit(memberId, wanted);
+        if (revision !== undefined) view.written(memberId, revision);
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        logger.warn("the store did not take a member, trying again", { memberId, reason: messageOf(error) });
+        if (!this.#wanted.has(memberId)) this.#wanted.set(memberId, wanted);
+        view.overlay(memberId, this.#wanted.get(memberId)); // W2
+        await clock.sleep(backoff.nextMs(), this.#stop.signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Resolves to the revision of the write; `undefined` when it was not wanted any more. */
+  async #commit(memberId: string, wanted: Wanted): Promise<number | undefined> {
+    const { store, view } = this.#parts;
+    const key = KEYS.member(memberId);
+    let known = Math.max(this.#revisions.get(memberId) ?? 0, view.modRevision(key));
+    for (;;) {
+      const condition = known === 0 ? { key, createRevision: 0 } : { key, modRevision: known };
+      const result = await store.commit({ conditions: [condition], operations: [this.#operation(key, wanted)] });
+      if (result.succeeded) {
+        if (wanted) this.#revisions.set(memberId, result.revision);
+        else this.#revisions.delete(memberId);
+        return result.revision;
+      }
+      const stored = await store.get(key);
+      const fact = stored && readFact(key, stored.value);
+      const record = fact?.kind === "member" ? fact.value : undefined;
+      if (!stored && !wanted) return result.revision;
+      if (record && this.#isNewer(record, wanted)) {
+        this.#parts.released(memberId); // W3
+        return result.revision;
+      }
+      known = stored?.modRevision ?? 0;
+    }
+  }
+
+  /** A higher incarnation is a newer life; a deletion must not touch what another director holds. */
+  #isNewer(stored: MemberRecord, wanted: Wanted): boolean {
+    if (!wanted) return stored.state !== "dead" && stored.state !== "left";
+    return stored.incarnation > wanted.incarnation;
+  }
+
+  #operation(key: string, wanted: Wanted) {
+    if (!wanted) return { kind: "delete" as const, key };
+    const session = this.#parts.session();
+    const value = encodeRecord(wanted);
+    return session?.isAlive() ? { kind: "put" as const, key, value, session } : { kind: "put" as const, key, value };
+  }
+}

@@ -1,0 +1,62 @@
+import type { Intent, MemberRecord } from "../core/member";
+import type { StoreEntry } from "../store/store";
+
+/** Everything the cluster shares is under this prefix. */
+export const CLUSTER_PREFIX = "cluster/";
+
+const MEMBERS = `${CLUSTER_PREFIX}members/`;
+const INTENTS = `${CLUSTER_PREFIX}intents/`;
+const DIRECTORS = `${CLUSTER_PREFIX}directors/`;
+const DESCRIPTORS = `${CLUSTER_PREFIX}descriptors/`;
+
+export const KEYS = {
+  member: (memberId: string) => `${MEMBERS}${memberId}`,
+  intent: (memberId: string) => `${INTENTS}${memberId}`,
+  director: (directorId: string) => `${DIRECTORS}${directorId}`,
+  descriptors: (hash: string) => `${DESCRIPTORS}${hash}`,
+  balancing: `${CLUSTER_PREFIX}settings/balancing`,
+  leader: `${CLUSTER_PREFIX}leader`,
+} as const;
+
+/** A director as the others see it. Leased: it goes with the director's session. */
+export interface DirectorRecord {
+  readonly directorId: string;
+  readonly address: string;
+  readonly startedAtUnixMs: number;
+  readonly version: string;
+}
+
+/** A key of the shared record, decoded. `value` is undefined when the key is gone. */
+export type ClusterFact =
+  | { readonly kind: "member"; readonly id: string; readonly value: MemberRecord | undefined }
+  | { readonly kind: "intent"; readonly id: string; readonly value: Intent | undefined }
+  | { readonly kind: "director"; readonly id: string; readonly value: DirectorRecord | undefined }
+  | { readonly kind: "descriptors"; readonly id: string; readonly value: Uint8Array | undefined }
+  | { readonly kind: "balancing"; readonly id: ""; readonly value: string | undefined }
+  | { readonly kind: "leader"; readonly id: ""; readonly value: DirectorRecord | undefined };
+
+export function encodeRecord(record: MemberRecord | Intent | DirectorRecord | string): Uint8Array {
+  return Buffer.from(JSON.stringify(record), "utf8");
+}
+
+function decode<T>(value: Uint8Array): T {
+  return JSON.parse(Buffer.from(value).toString("utf8")) as T;
+}
+
+/**
+ * What a key says. `undefined` for keys of a newer version.
+ * @throws SyntaxError when the value is not what this version writes
+ */
+export function readFact(key: string, value: Uint8Array | undefined): ClusterFact | undefined {
+  const json = <T>() => (value === undefined ? undefined : decode<T>(value));
+  if (key.startsWith(MEMBERS)) return { kind: "member", id: key.slice(MEMBERS.length), value: json<MemberRecord>() };
+  if (key.startsWith(INTENTS)) return { kind: "intent", id: key.slice(INTENTS.length), value: json<Intent>() };
+  if (key.startsWith(DIRECTORS))
+    return { kind: "director", id: key.slice(DIRECTORS.length), value: json<DirectorRecord>() };
+  if (key.startsWith(DESCRIPTORS)) return { kind: "descriptors", id: key.slice(DESCRIPTORS.length), value };
+  if (key === KEYS.balancing) return { kind: "balancing", id: "", value: json<string>() };
+  if (key === KEYS.leader) return { kind: "leader", id: "", value: json<DirectorRecord>() };
+  return undefined;
+}
+
+export type KeyedEntry = Pick<StoreEntry, "key" | "value" | "modRevision">;

@@ -1,0 +1,165 @@
+import type { Balancer } from "../balancing/balancer";
+import { TrackedEndpoint, type EndpointTraits, type TrackedEndpointOptions } from "../balancing/tracked-endpoint";
+import type { Connection } from "../core/call";
+import type { Clock } from "../core/clock";
+import { NO_LOAD, type Intent, type Load, type MemberRecord } from "../core/member";
+import type { MemberView } from "../membership/events";
+
+/** A worker as the balancer sees it, with the connection that calls to it take. */
+export class PooledEndpoint extends TrackedEndpoint {
+  readonly connection: Connection;
+  record: MemberRecord;
+
+  constructor(record: MemberRecord, connection: Connection, traits: EndpointTraits, options: TrackedEndpointOptions) {
+    super(record.memberId, traits, options);
+    this.record = record;
+    this.connection = connection;
+  }
+}
+
+export interface WorkerPoolParts {
+  readonly clock: Clock;
+  readonly slowStartMs: number;
+  readonly balancer: Balancer<PooledEndpoint>;
+  record(memberId: string): MemberRecord | undefined;
+  intent(memberId: string): Intent;
+  /** The member as its home director sees it; `undefined` when another director is its home. */
+  local(memberId: string): MemberView | undefined;
+  connect(address: string, record: MemberRecord): Connection;
+  /** The data connection to a member came up or broke. */
+  linkChanged(memberId: string, up: boolean, reason: string, address: string): void;
+  /** Told after each publish. */
+  published(): void;
+}
+
+/** States in which a member may still answer calls, so that its connection is kept. */
+const CONNECTED_STATES: ReadonlySet<string> = new Set(["joining", "alive", "suspect", "draining"]);
+
+const NO_LINK = "there is no data connection to it yet";
+
+/**
+ * Keeps a connection and an endpoint for every member, and publishes those that are ready:
+ * - P1 ready takes all of: the record says alive; the operator wants it to serve; at its home director, beats and serves;
+ *   this director's own data connection is up.
+ * - P2 what ceases to be ready leaves the picker before any other event of the loop is handled, without waiting for the store.
+ * - P3 an endpoint lives as long as its address does, so that its meters survive suspicion and drains.
+ */
+export class WorkerPool {
+  readonly #parts: WorkerPoolParts;
+  readonly #endpoints = new Map<string, PooledEndpoint>();
+  readonly #waiting: (() => void)[] = [];
+  #publishing = false;
+  #closed = false;
+
+  constructor(parts: WorkerPoolParts) {
+    this.#parts = parts;
+  }
+
+  endpoint(memberId: string): PooledEndpoint | undefined {
+    return this.#endpoints.get(memberId);
+  }
+
+  /** What was published last: the endpoints that may be picked. */
+  get ready(): readonly PooledEndpoint[] {
+    return this.#parts.balancer.endpoints;
+  }
+
+  /** The record, the intent or the readiness of a member changed. */
+  refresh(memberId: string): void {
+    if (this.#closed) return;
+    const record = this.#parts.local(memberId)?.record ?? this.#parts.record(memberId);
+    const endpoint = this.#endpoints.get(memberId);
+    if (!record || !CONNECTED_STATES.has(record.state) || record.services.length === 0) {
+      if (endpoint) this.#drop(endpoint);
+    } else if (!endpoint) {
+      this.#add(record);
+    } else if (endpoint.address !== record.address) {
+      this.#drop(endpoint);
+      this.#add(record);
+    } else {
+      if (endpoint.record.incarnation !== record.incarnation) endpoint.rejoin();
+      endpoint.record = record;
+      endpoint.update(this.#traits(record));
+    }
+    this.#publishSoon();
+  }
+
+  /** The member's load as of its latest beat. */
+  reportLoad(memberId: string, load: Load): void {
+    this.#endpoints.get(memberId)?.update({ reportedLoad: load });
+  }
+
+  /** Why a member may not be picked, in words; "" when it may. */
+  notReadyReason(memberId: string): string {
+    const { record: recordOf, intent: intentOf, local: localOf } = this.#parts;
+    const local = localOf(memberId);
+    const record = local?.record ?? recordOf(memberId);
+    if (!record) return "it is not a member";
+    const intent = intentOf(memberId);
+    if (intent.kind !== "serving" && intent.kind !== "standby") {
+      return `operator: ${intent.kind}${intent.reason && ` (${intent.reason})`}`;
+    }
+    if (record.state !== "alive") return `${record.state}${record.stateReason && `: ${record.stateReason}`}`;
+    if (record.services.length === 0) return "it serves nothing";
+    if (local && !local.ready) return local.notReadyReason;
+    return this.#endpoints.get(memberId)?.connection.isReady() ? "" : NO_LINK;
+  }
+
+  /** Resolves after the next publish, when no new call can see the present readiness any more. */
+  whenPublished(): Promise<void> {
+    this.#publishSoon();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#parts.balancer.publish([]);
+    for (const endpoint of this.#endpoints.values()) endpoint.connection.close();
+    this.#endpoints.clear();
+  }
+
+  #add(record: MemberRecord): void {
+    const { memberId, address } = record;
+    const { clock, slowStartMs, connect, linkChanged } = this.#parts;
+    const connection = connect(address, record);
+    const endpoint = new PooledEndpoint(record, connection, this.#traits(record), { clock, slowStartMs });
+    this.#endpoints.set(memberId, endpoint);
+    connection.onReadiness((up, reason) => {
+      if (this.#endpoints.get(memberId) !== endpoint) return;
+      linkChanged(memberId, up, reason, address);
+      this.#publishSoon();
+    });
+    if (connection.isReady()) linkChanged(memberId, true, "connected", address);
+  }
+
+  #drop(endpoint: PooledEndpoint): void {
+    this.#endpoints.delete(endpoint.memberId);
+    endpoint.connection.close();
+  }
+
+  #traits(record: MemberRecord): EndpointTraits {
+    const { address, services, tags, slots, memberId } = record;
+    const standby = this.#parts.intent(memberId).kind === "standby";
+    const reportedLoad = this.#parts.local(memberId)?.load ?? NO_LOAD;
+    return { address, services, tags, slots, standby, reportedLoad };
+  }
+
+  /** Once per turn of the loop, however much changed, and before the turn ends (P2). */
+  #publishSoon(): void {
+    if (this.#publishing || this.#closed) return;
+    this.#publishing = true;
+    queueMicrotask(() => {
+      this.#publishing = false;
+      if (this.#closed) return;
+      const ready = [...this.#endpoints.values()].filter(({ memberId }) => this.notReadyReason(memberId) === ""); // P1
+      if (!sameMembers(ready, this.ready)) this.#parts.balancer.publish(ready);
+      for (const resolve of this.#waiting.splice(0)) resolve();
+      this.#parts.published();
+    });
+  }
+}
+
+/** Whether a publish would change nothing. Traits that pickers read when they are made force one by a new endpoint list. */
+function sameMembers(ready: readonly PooledEndpoint[], published: readonly PooledEndpoint[]): boolean {
+  return ready.length === published.length && ready.every((endpoint, index) => endpoint === published[index]);
+}
