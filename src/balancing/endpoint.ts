@@ -8,6 +8,19 @@ export interface Accounting {
   finish(outcome: CallOutcome): void;
 }
 
+/**
+ * What a picker wants to hear of.
+ * - `load`: every begin, finish and report.
+ * - `availability`: only that the endpoint became full or free again, or that its weight may have fallen below 1.
+ */
+export type EndpointTopic = "load" | "availability";
+
+/** A picker that keeps an index over its endpoints. It must not (un)observe from inside the notification. */
+export interface EndpointObserver {
+  /** `position` is what the observer gave to `observe`, usually the index in its array. */
+  endpointChanged(position: number): void;
+}
+
 /** One worker as the balancer sees it. Lives as long as the member does, across snapshots, so its meters do too. */
 export interface Endpoint {
   readonly memberId: string;
@@ -20,8 +33,23 @@ export interface Endpoint {
   readonly standby: boolean;
   /** Calls begun here and not finished. */
   readonly inFlight: number;
-  /** What the worker last said of itself. */
+  /** What the worker last said of itself; `NO_LOAD` until it has said something. */
   readonly reportedLoad: Load;
+  /** Calls that others (a second director, direct clients) have in flight on it: an estimate from its reports. */
+  readonly foreignCalls: number;
+  /** The share of a normal endpoint's calls that it should get now: 1, or less in slow start and after failures. Above 0. */
+  readonly weight: number;
+  /**
+   * Natural logarithm of its peak-EWMA latency, decayed forward in time: the difference between two endpoints is the
+   * logarithm of the ratio of their latencies now, and reading it needs no clock. `NO_LATENCY` without data.
+   */
+  readonly latencyRank: number;
   /** Starts accounting for one call. Nothing may await between the pick and this. */
   begin(): Accounting;
+  /** Notifies `observer` after each change of the topic, until `unobserve`. */
+  observe(observer: EndpointObserver, position: number, topic: EndpointTopic): void;
+  unobserve(observer: EndpointObserver): void;
 }
+
+/** The `latencyRank` of an endpoint that has answered no call yet. */
+export const NO_LATENCY = Number.NEGATIVE_INFINITY;
