@@ -49,7 +49,7 @@ export const directorSettings = {
   etcdEndpoints: endpointList("ETCD_ENDPOINTS", {
     default: [],
     unset: "unset: the embedded store",
-    doc: "etcd servers. With them the record of the cluster is in etcd and any number of directors may serve at once; without, this director keeps it by itself.",
+    doc: "The etcd servers. With them the record of the cluster is in etcd and any number of directors may serve at once; without, this director keeps it by itself.",
   }),
   etcdPrefix: text("HEDDLE_ETCD_PREFIX", {
     default: "/heddle/",

@@ -47,14 +47,13 @@ function timeOfDay(at: Date): string {
 
 /** Control characters become visible, so that a text from outside can neither forge a line nor steer a terminal. */
 function oneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) =>
-    JSON.stringify(character)
-      .slice(1, -1)
-      .replace(/^\u007f$/, "\\u007f"),
-  );
+  return text.replace(/\p{Cc}/gu, (character) => {
+    if (character === "\n") return "\\n";
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 function bareOrQuoted(value: string | number | boolean): string {
   const text = String(value);
-  return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text);
+  return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : oneLine(JSON.stringify(text));
 }

@@ -27,8 +27,10 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
     format: format.printf((info) => line(info["entry"] as LogEntry)),
     transports: [new transports.Stream({ stream })],
   });
-  const logger = loggerWith(winston, {});
-  return { ...logger, close: () => closed(winston, stream) };
+  // A reader of the log that goes away must not take the process with it.
+  stream.on("error", () => {});
+  let closing: Promise<void> | undefined;
+  return { ...loggerWith(winston, {}), close: () => (closing ??= closed(winston, stream)) };
 }
 
 /** NO_COLOR: see no-color.org; any value but the empty one turns colours off. */
@@ -53,12 +55,10 @@ function loggerWith(winston: Winston, bound: LogFields): Logger {
 }
 
 async function closed(winston: Winston, stream: NodeJS.WritableStream): Promise<void> {
-  if (!winston.writableFinished) {
-    await new Promise<void>((resolve) => {
-      winston.once("finish", resolve);
-      winston.end();
-    });
-  }
+  await new Promise<void>((resolve) => {
+    winston.once("finish", resolve);
+    winston.end();
+  });
   // Pipes are written to asynchronously: an empty write comes back when those before it are done. A reader that is gone
   // (EPIPE) ends the wait as well.
   await new Promise<void>((resolve) => stream.write("", () => resolve()));
