@@ -15,9 +15,10 @@ export class FreeList {
     return this.#size;
   }
 
-  /** The position at `index` (0 … size − 1). Order changes with each `delete`. */
+  /** The position at `index` (0 … size − 1). The order changes with each `add` and `delete`. */
   at(index: number): number {
-    return this.#positions[index]!;
+    // A full list holds every position, and one order is as good as another: this spares a cache miss.
+    return this.#size === this.#positions.length ? index : this.#positions[index]!;
   }
 
   add(position: number): void {

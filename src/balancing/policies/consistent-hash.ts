@@ -6,7 +6,7 @@ import { HashRing, hashKey } from "../hash-ring";
 import type { PickRequest } from "../picker";
 import { mix32 } from "../string-hash";
 import { tieredPolicy, type Tier } from "../tier";
-import { TwoChoicesTier } from "../two-choices-tier";
+import { CALLS_IN_FLIGHT, TwoChoicesTier } from "../two-choices-tier";
 
 /**
  * No endpoint takes more than this × the mean number of calls in flight; the surplus of a hot key goes to the next ones on
@@ -32,7 +32,7 @@ class ConsistentHashTier<E extends Endpoint> implements Tier<E>, EndpointObserve
 
   constructor(endpoints: readonly E[], random: Random) {
     this.#endpoints = endpoints;
-    this.#keyless = new TwoChoicesTier(endpoints, random, (endpoint) => (endpoint.inFlight + 1) / endpoint.weight);
+    this.#keyless = new TwoChoicesTier(endpoints, random, CALLS_IN_FLIGHT);
     this.#ring = new HashRing(endpoints.map((endpoint) => endpoint.memberId));
     const places = new Uint32Array(endpoints.length);
     for (let place = 0; place < endpoints.length; place += 1) places[this.#ring.memberAt(place)] = place;

@@ -1,11 +1,10 @@
-import type { Endpoint } from "../endpoint";
 import { tieredPolicy } from "../tier";
-import { TwoChoicesTier } from "../two-choices-tier";
-
-const cost = (endpoint: Endpoint) => (endpoint.inFlight + 1) / endpoint.weight;
+import { CALLS_IN_FLIGHT, TwoChoicesTier } from "../two-choices-tier";
 
 /**
  * The less busy of two random endpoints: nearly as even as the least busy of all, without the herd that many directors make
  * when all see the same least busy one. Mitzenmacher 2001, "The Power of Two Choices in Randomized Load Balancing".
  */
-export const powerOfTwoChoices = tieredPolicy((endpoints, random) => new TwoChoicesTier(endpoints, random, cost));
+export const powerOfTwoChoices = tieredPolicy(
+  (endpoints, random) => new TwoChoicesTier(endpoints, random, CALLS_IN_FLIGHT),
+);

@@ -1,0 +1,172 @@
+import type { CallEnd, CallListener, Connection, IncomingCall, OutgoingCall } from "../core/call";
+import { endOfError } from "../core/call-end";
+import { CallMetadata } from "../core/call-metadata";
+import type { Clock } from "../core/clock";
+import { asFabricError, FabricError } from "../core/errors";
+import { HEDDLE_KEYS } from "../core/heddle-metadata";
+import type { AttemptContext, Dispatcher, DispatchRequest } from "./dispatcher";
+import type { Endpoint } from "./endpoint";
+
+/** An endpoint that calls can be made on. */
+export interface ConnectedEndpoint extends Endpoint {
+  readonly connection: Connection;
+}
+
+export interface ForwardPlan<E extends ConnectedEndpoint> {
+  readonly dispatcher: Dispatcher<E>;
+  readonly clock: Clock;
+  /** How the call is to be dispatched; its deadline and its end are the call's own. */
+  readonly request: Omit<DispatchRequest, "deadlineMs" | "signal">;
+  /** What the worker is sent. */
+  readonly metadata: CallMetadata;
+  /** Request bytes kept for another attempt. A call that sent more is not tried again. */
+  readonly retryBufferBytes: number;
+}
+
+/**
+ * Carries one call, of any kind, to the worker that the dispatcher picks, and its answer back:
+ * - F1 the caller sees exactly one end, with the status and the trailers as the worker gave them.
+ * - F2 another worker is tried only before the first byte of an answer (headers included) went to the caller.
+ * - F3 at most `retryBufferBytes` of requests, and one message, are held; a caller that sends more is held back.
+ * - F4 a slow reader on either side stops the other.
+ * Used by the director, for calls of its clients, and by the client in direct mode, for its own.
+ */
+export function forwardCall<E extends ConnectedEndpoint>(call: IncomingCall, plan: ForwardPlan<E>): void {
+  new ForwardedCall(call, plan).run();
+}
+
+class ForwardedCall<E extends ConnectedEndpoint> {
+  readonly #call: IncomingCall;
+  readonly #plan: ForwardPlan<E>;
+  readonly #abort = new AbortController();
+  readonly #kept: Uint8Array[] = [];
+  #keptBytes = 0;
+  /** False once requests were sent that are not kept: the attempt that runs is the last. */
+  #replayable = true;
+  #halfClosed = false;
+  #outgoing: OutgoingCall | undefined;
+  #attempt: AttemptContext | undefined;
+  #servedBy = "";
+  #attempts = 0;
+  #lastEnd: CallEnd | undefined;
+
+  constructor(call: IncomingCall, plan: ForwardPlan<E>) {
+    this.#call = call;
+    this.#plan = plan;
+  }
+
+  run(): void {
+    const { clock, dispatcher, request } = this.#plan;
+    const { timeoutMs } = this.#call;
+    const deadlineMs = timeoutMs === undefined ? undefined : clock.monotonicMs() + timeoutMs;
+    const cancelTimer =
+      timeoutMs === undefined
+        ? undefined
+        : clock.after(timeoutMs, () =>
+            this.#end(new FabricError("DEADLINE_EXCEEDED", `${request.method} took too long`)),
+          );
+    this.#call.listen({
+      message: (bytes) => this.#request(bytes),
+      halfClosed: () => {
+        this.#halfClosed = true;
+        this.#outgoing?.halfClose();
+      },
+      cancelled: () => this.#end(new FabricError("CANCELLED", "the caller cancelled the call")),
+      drained: () => this.#outgoing?.resume(),
+    });
+    dispatcher
+      .dispatch({ ...request, deadlineMs, signal: this.#abort.signal }, (endpoint, context) =>
+        this.#attemptOn(endpoint, context, deadlineMs),
+      )
+      .then(
+        (end) => this.#finish(end),
+        (error: unknown) => this.#finish(this.#endOf(asFabricError(error, "REMOTE"))),
+      )
+      .finally(() => cancelTimer?.());
+  }
+
+  #request(bytes: Uint8Array): void {
+    if (this.#replayable) {
+      this.#kept.push(bytes);
+      this.#keptBytes += bytes.length;
+    }
+    if (!this.#outgoing) {
+      if (this.#keptBytes >= this.#plan.retryBufferBytes) this.#call.pause(); // F3
+      return;
+    }
+    if (this.#keptBytes > this.#plan.retryBufferBytes) this.#keepNoMore();
+    if (!this.#outgoing.send(bytes)) this.#call.pause(); // F4
+  }
+
+  #keepNoMore(): void {
+    this.#replayable = false;
+    this.#kept.length = 0;
+    this.#keptBytes = 0;
+    this.#attempt?.commit();
+  }
+
+  /** Settles when the attempt ended: with its end when it was OK, otherwise with the error. */
+  #attemptOn(endpoint: E, context: AttemptContext, deadlineMs: number | undefined): Promise<CallEnd> {
+    return new Promise((resolve, reject) => {
+      this.#attempts = context.number;
+      this.#servedBy = endpoint.memberId;
+      this.#attempt = context;
+      const listener: CallListener = {
+        headers: (metadata) => {
+          context.commit(); // F2
+          this.#call.sendHeaders(metadata);
+        },
+        message: (bytes) => {
+          context.commit(); // F2
+          if (!this.#call.send(bytes)) this.#outgoing?.pause(); // F4
+        },
+        drained: () => this.#call.resume(),
+        ended: (end) => {
+          this.#outgoing = undefined;
+          this.#lastEnd = end;
+          if (end.error) reject(end.error);
+          else resolve(end);
+        },
+      };
+      const leftMs = deadlineMs === undefined ? undefined : Math.max(1, deadlineMs - this.#plan.clock.monotonicMs());
+      const outgoing = endpoint.connection.start(
+        {
+          path: this.#call.path,
+          metadata: this.#plan.metadata,
+          ...(leftMs === undefined ? {} : { timeoutMs: leftMs }),
+        },
+        listener,
+      );
+      this.#outgoing = outgoing;
+      let taken = true;
+      for (const bytes of this.#kept) taken = outgoing.send(bytes);
+      if (this.#keptBytes > this.#plan.retryBufferBytes) this.#keepNoMore();
+      if (this.#halfClosed) outgoing.halfClose();
+      else if (taken) this.#call.resume();
+    });
+  }
+
+  /** The caller wants no answer any more, or may not have one. */
+  #end(reason: FabricError): void {
+    this.#abort.abort(reason);
+    this.#outgoing?.cancel();
+  }
+
+  /** A worker's own status goes on as it is; an error of ours is put into words. */
+  #endOf(error: FabricError): Omit<CallEnd, "error"> {
+    if (this.#lastEnd?.error !== error) return endOfError(error);
+    if (error.code === "WORKER_LOST" || error.code === "WORKER_UNREACHABLE") {
+      return endOfError(
+        new FabricError(error.code, `worker ${this.#servedBy}: ${error.message.slice(error.code.length + 3)}`),
+      );
+    }
+    return this.#lastEnd;
+  }
+
+  #finish(end: Omit<CallEnd, "error">): void {
+    const trailers = end.trailers.clone();
+    if (this.#servedBy !== "") trailers.set(HEDDLE_KEYS.worker, this.#servedBy);
+    if (this.#attempts > 0) trailers.set(HEDDLE_KEYS.attempts, String(this.#attempts));
+    this.#call.finish({ status: end.status, message: end.message, trailers });
+  }
+}
