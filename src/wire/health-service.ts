@@ -8,7 +8,7 @@ import {
   type HealthServer,
 } from "../../generated/grpc/health/v1/health";
 import { Status } from "../core/status";
-import { safeMessage } from "./status-mapping";
+import { safeMessage } from "../core/call-end";
 
 export interface ServiceHealthOptions {
   /** Watch calls open at once; the next one ends with RESOURCE_EXHAUSTED. Default 1,000. */
@@ -84,8 +84,6 @@ export class ServiceHealth {
 
   #watch(stream: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>): void {
     const { service } = stream.request;
-    // A broken stream has been ended by grpc-js; unheard, the event would end the process.
-    stream.on("error", () => {});
     if (this.#watcherCount >= this.#watchersMax) {
       stream.emit("error", {
         code: Status.RESOURCE_EXHAUSTED,
@@ -117,7 +115,7 @@ function watcherOf(stream: ServerWritableStream<HealthCheckRequest, HealthCheckR
   let latest: ServingStatus | undefined;
   let full = false;
   const flush = () => {
-    if (full || latest === undefined || latest === sent) return;
+    if (full || !stream.writable || latest === undefined || latest === sent) return;
     sent = latest;
     full = !stream.write({ status: latest });
   };
@@ -130,7 +128,7 @@ function watcherOf(stream: ServerWritableStream<HealthCheckRequest, HealthCheckR
       latest = status;
       flush();
     },
-    end: () => stream.emit("error", { code: Status.UNAVAILABLE, details: "the server is stopping" }),
+    end: () => void stream.emit("error", { code: Status.UNAVAILABLE, details: "the server is stopping" }),
   };
 }
 

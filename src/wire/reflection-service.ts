@@ -57,14 +57,13 @@ function serveStream(
   source: ReflectionSource,
 ): void {
   stream.on("data", (request: ServerReflectionRequest) => {
+    if (!stream.writable) return;
     const taken = stream.write(reflect(request, source));
     // A tool that asks but does not read is held back, rather than answered into memory.
     if (!taken) stream.pause();
   });
   stream.on("drain", () => stream.resume());
   stream.on("end", () => stream.end());
-  // A broken or undecodable stream: grpc-js has ended the call; unheard, the event would end the process.
-  stream.on("error", () => {});
 }
 
 /** Answers one request. Never throws. */
