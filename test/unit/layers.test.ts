@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
-import { posix } from "node:path";
+import { join, posix } from "node:path";
 import { preProcessFile } from "typescript";
-import { type SourceFile, sourceFiles } from "../support/source-files";
+import { ROOT, type SourceFile, sourceFiles } from "../support/source-files";
 
 /** Who may import whom (docs/architecture.md draws it). A folder may always import itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -31,6 +32,7 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "@grpc/grpc-js": ["src/wire/", "src/store/etcd/"],
   "@grpc/proto-loader": ["src/wire/"],
   "@bufbuild/protobuf": ["src/wire/"],
+  protobufjs: ["src/wire/"],
   etcd3: ["src/store/etcd/"],
   "classic-level": ["src/store/embedded/"],
   winston: ["src/platform/"],
@@ -81,6 +83,11 @@ describe("Layers", () => {
   it("every file of src/ imports only what its folder may", () => {
     expect(files.length).toBeGreaterThan(0);
     expect(files.flatMap(forbiddenImports)).toEqual([]);
+  });
+
+  it("every package with a home is one that is installed with ours", () => {
+    const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: object };
+    expect(Object.keys(PACKAGE_HOMES).filter((name) => !(name in manifest.dependencies))).toEqual([]);
   });
 
   it.each([
