@@ -174,10 +174,7 @@ print("ns per pick (Balancer.pick alone)", [
   ["policy", ...labels, "100000 : 10", "aim"],
   ...policies.map((policy): Row => {
     const ns = figures(policy, "pickNs");
-    return [policy, ...ns, (ns[2]! / ns[0]!).toFixed(2), `<= ${AIMS[policy] ?? AIM_OTHERWISE}`] as [
-      string,
-      ...string[],
-    ];
+    return [policy, ...ns, (ns[2]! / ns[0]!).toFixed(2), `<= ${AIMS[policy] ?? AIM_OTHERWISE}`];
   }),
 ]);
 print(`ns per call (pick + begin + finish; of these ${Math.round(2 * clockNs())} for reading the clock twice)`, [

@@ -34,13 +34,11 @@ class ConsistentHashTier<E extends Endpoint> implements Tier<E>, EndpointObserve
     this.#endpoints = endpoints;
     this.#keyless = new TwoChoicesTier(endpoints, random, CALLS_IN_FLIGHT);
     this.#ring = new HashRing(endpoints.map((endpoint) => endpoint.memberId));
-    const places = new Uint32Array(endpoints.length);
-    for (let place = 0; place < endpoints.length; place += 1) places[this.#ring.memberAt(place)] = place;
-    const free = new FreeBitmap(endpoints.length);
+    const free = new FreeBitmap(this.#ring.size);
     this.#free = free;
     this.#availability = new Availability(endpoints, {
-      add: (position) => free.add(places[position]!),
-      delete: (position) => free.delete(places[position]!),
+      add: (position) => this.#ring.placesOf(position).forEach((place) => free.add(place)),
+      delete: (position) => this.#ring.placesOf(position).forEach((place) => free.delete(place)),
     });
     this.#inFlight = new Uint32Array(endpoints.length);
     for (let position = 0; position < endpoints.length; position += 1) {
@@ -62,8 +60,8 @@ class ConsistentHashTier<E extends Endpoint> implements Tier<E>, EndpointObserve
       place += 1;
       const endpoint = this.#endpoints[position]!;
       if (excluded?.has(endpoint.memberId)) continue;
-      fallback ??= endpoint;
       if (this.#inFlight[position]! < bound && this.#accepts(position, keyHash)) return endpoint;
+      fallback ??= endpoint;
     }
     return fallback;
   }
