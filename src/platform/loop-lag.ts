@@ -3,7 +3,10 @@ import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 /** How often the delay is looked at. Shorter stalls may go unseen; each look costs about a microsecond. */
 const RESOLUTION_MS = 20;
 
-/** Measures how late this process's event loop runs. Native: a stall cannot delay its measurement of itself. */
+/**
+ * Measures how late this process's event loop runs. A stall counts from the loop's first turn after it, so code that runs
+ * in that very turn may not see it yet: what must judge by the stall itself compares its own timer with the clock.
+ */
 export class LoopLag {
   readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
