@@ -43,6 +43,7 @@ export class ClusterView {
   readonly #descriptors = new Map<string, Uint8Array>();
   #revision = 0;
   #loaded: (() => void)[] | undefined = [];
+  #catchingUp: { readonly revision: number; readonly resolve: () => void }[] = [];
 
   constructor(store: Store, logger: Logger) {
     this.#store = store;
@@ -90,6 +91,12 @@ export class ClusterView {
       if (this.#loaded) this.#loaded.push(resolve);
       else resolve();
     });
+  }
+
+  /** Resolves when everything up to this revision is known here. */
+  caughtUp(revision: number): Promise<void> {
+    if (this.#revision >= revision) return Promise.resolve();
+    return new Promise((resolve) => this.#catchingUp.push({ revision, resolve }));
   }
 
   /** Follows the store until `signal` aborts. */
@@ -140,6 +147,9 @@ export class ClusterView {
     this.#revision = event.revision;
     changes.push(...this.#endOverlays());
     this.#tell(changes);
+    const reached = this.#catchingUp.filter(({ revision }) => revision <= this.#revision);
+    this.#catchingUp = this.#catchingUp.filter(({ revision }) => revision > this.#revision);
+    for (const { resolve } of reached) resolve();
   }
 
   #take(key: string, value: Uint8Array | undefined, modRevision: number): FactChange | undefined {

@@ -58,7 +58,6 @@ export class MemberWriter {
     this.#want(memberId, undefined);
   }
 
-  /** Writes a record again, under a new lease. */
   stop(): void {
     this.#stop.abort();
   }
@@ -127,7 +126,10 @@ export class MemberWriter {
   /** A higher incarnation is a newer life; a deletion must not touch what another director holds. */
   #isNewer(stored: MemberRecord, wanted: Wanted): boolean {
     if (!wanted) return stored.state !== "dead" && stored.state !== "left";
-    return stored.incarnation > wanted.incarnation;
+    if (stored.incarnation !== wanted.incarnation) return stored.incarnation > wanted.incarnation;
+    // The same life at another director: what we last saw of it, its stream breaking here, is no news any more.
+    const movedOn = wanted.state === "suspect" || wanted.state === "dead";
+    return stored.homeDirectorId !== wanted.homeDirectorId && movedOn;
   }
 
   #operation(key: string, wanted: Wanted) {

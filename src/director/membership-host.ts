@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock";
 import type { Logger } from "../core/logger";
 import type { MemberState } from "../core/member";
 import type { Random } from "../core/random";
-import type { Change, Instant, MembershipEvent, MemberView } from "../membership/events";
+import { NO_CHANGES, type Change, type Instant, type MembershipEvent, type MemberView } from "../membership/events";
 import { Membership } from "../membership/membership";
 import type { MembershipOptions } from "../membership/membership-options";
 import type { MemberWriter } from "./member-writer";
@@ -35,6 +35,7 @@ const SIGNS: Readonly<Record<MemberState, string>> = {
 export class MembershipHost {
   readonly #parts: MembershipHostParts;
   readonly #membership: Membership;
+  #stopped = false;
 
   constructor(parts: MembershipHostParts) {
     this.#parts = parts;
@@ -51,9 +52,15 @@ export class MembershipHost {
 
   /** Applies the event and carries out the changes that follow, which are also returned. */
   apply(event: MembershipEvent): readonly Change[] {
+    if (this.#stopped) return NO_CHANGES;
     const changes = this.#membership.apply(event, this.#now());
     for (const change of changes) this.#carryOut(change);
     return changes;
+  }
+
+  /** Judges nobody from now on: the streams that end next are ended by this director. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Lets time pass for the members until `signal` aborts. */

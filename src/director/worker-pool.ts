@@ -49,6 +49,7 @@ export class WorkerPool {
   readonly #endpoints = new Map<string, PooledEndpoint>();
   readonly #waiting: (() => void)[] = [];
   #publishing = false;
+  #traitsChanged = false;
   #closed = false;
 
   constructor(parts: WorkerPoolParts) {
@@ -78,8 +79,11 @@ export class WorkerPool {
       this.#add(record);
     } else {
       if (endpoint.record.incarnation !== record.incarnation) endpoint.rejoin();
+      const traits = this.#traits(record);
+      // Pickers are made for the services, tags and tier of their endpoints.
+      if (endpoint.record !== record || endpoint.standby !== traits.standby) this.#traitsChanged = true;
       endpoint.record = record;
-      endpoint.update(this.#traits(record));
+      endpoint.update(traits);
     }
     this.#publishSoon();
   }
@@ -152,14 +156,14 @@ export class WorkerPool {
       this.#publishing = false;
       if (this.#closed) return;
       const ready = [...this.#endpoints.values()].filter(({ memberId }) => this.notReadyReason(memberId) === ""); // P1
-      if (!sameMembers(ready, this.ready)) this.#parts.balancer.publish(ready);
+      if (this.#traitsChanged || !sameMembers(ready, this.ready)) this.#parts.balancer.publish(ready);
+      this.#traitsChanged = false;
       for (const resolve of this.#waiting.splice(0)) resolve();
       this.#parts.published();
     });
   }
 }
 
-/** Whether a publish would change nothing. Traits that pickers read when they are made force one by a new endpoint list. */
 function sameMembers(ready: readonly PooledEndpoint[], published: readonly PooledEndpoint[]): boolean {
   return ready.length === published.length && ready.every((endpoint, index) => endpoint === published[index]);
 }

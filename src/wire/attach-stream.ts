@@ -1,6 +1,7 @@
 import { AttachServiceDefinition } from "../../generated/heddle/v1/attach";
 import type { DirectorMessage, WorkerMessage } from "../core/attach-messages";
 import type { Connection, IncomingCall } from "../core/call";
+import { endOfError } from "../core/call-end";
 import { CallMetadata } from "../core/call-metadata";
 import { asFabricError, FabricError, messageOf } from "../core/errors";
 import { MessageQueue } from "../core/message-queue";
@@ -8,7 +9,6 @@ import type { MessageStream } from "../core/message-stream";
 import { Status } from "../core/status";
 import { decodeDirectorMessage, decodeWorkerMessage, encodeDirectorMessage, encodeWorkerMessage } from "./attach-codec";
 import { pathOf } from "./service-definition";
-import { endOfError } from "./status-mapping";
 
 export const ATTACH_PATH = pathOf(AttachServiceDefinition, AttachServiceDefinition.methods.attach);
 

@@ -2,6 +2,7 @@
  * The generated contract, for the folders that implement or call it. Only `wire/` imports generated code, so that the rest
  * can be read without it and a change of generator touches one folder.
  */
+export { FILE_DESCRIPTOR_SET } from "../../generated/descriptors";
 export {
   ComputeServiceDefinition,
   type ExecuteRequest,

@@ -178,7 +178,7 @@ export class DescriptorCatalog {
     const numbers = new Set<number>();
     let known = false;
     for (const set of this.#sets()) {
-      known ||= set.registry.getMessage(extendee) !== undefined;
+      known ||= set.declaresMessage(extendee);
       for (const file of set.files.values()) {
         for (const extension of file.extensions) if (extension.extendee === extendee) numbers.add(extension.number);
       }
@@ -240,7 +240,7 @@ export class DescriptorCatalog {
 export interface DescriptorCatalogLimits {
   /** Largest set, in bytes. Default: DESCRIPTOR_SET_BYTES_MAX. */
   readonly setBytesMax: number;
-  /** All sets together, in bytes. Default 16 MiB: some 800 contracts of usual size. Parsed they take 20 to 50 times that. */
+  /** All sets together, in bytes. Default 16 MiB: some 800 contracts of usual size. Parsed, a set takes some 25 times its size. */
   readonly totalBytesMax: number;
 }
 

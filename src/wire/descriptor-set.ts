@@ -1,3 +1,4 @@
+import assert from "node:assert";
 import { createHash } from "node:crypto";
 
 import { create, createFileRegistry, type FileRegistry } from "@bufbuild/protobuf";
@@ -33,8 +34,6 @@ export class DescriptorSet {
   /** By name, a file after its imports. Well-known imports that were left out are filled in. */
   readonly files: ReadonlyMap<string, DescriptorFile>;
   readonly services: readonly ServiceDescriptor[];
-  /** For decoding messages without generated code. */
-  readonly registry: FileRegistry;
   readonly #owners: ReadonlyMap<string, SymbolOwner>;
 
   /**
@@ -59,13 +58,23 @@ export class DescriptorSet {
     this.files = new Map(ordered.map((file) => [file.name, file]));
     this.#owners = ownersOf(ordered);
     checkReferences(this.files, this.#owners);
-    this.registry = registryOf(ordered);
+    // Only to check the rest of the rules: kept, it would double the memory of every set.
+    registryOf(ordered);
     this.services = ordered.flatMap((file) => file.services);
+  }
+
+  /** For decoding messages without generated code. Made anew, in some milliseconds: keep it for as long as it is needed. */
+  createRegistry(): FileRegistry {
+    return registryOf([...this.files.values()]);
   }
 
   /** The file that declares the symbol: a message, enum, enum value, field, oneof, extension, service or method. */
   fileOf(symbol: string): DescriptorFile | undefined {
     return this.#owners.get(symbol)?.file;
+  }
+
+  declaresMessage(fullName: string): boolean {
+    return this.#owners.get(fullName)?.kind === "message";
   }
 
   /** The file, then everything it imports, directly or not. */
@@ -83,11 +92,11 @@ export class DescriptorSet {
    * @throws FabricError DESCRIPTOR_CONFLICT naming the services it does not have
    */
   subset(services: Iterable<string>): Uint8Array {
-    const wanted = new Set<string>();
+    const roots = new Map<string, DescriptorFile>();
     const missing: string[] = [];
     for (const service of services) {
-      const known = this.services.some(({ fullName }) => fullName === service);
-      if (known) for (const file of this.withImports(this.fileOf(service)!)) wanted.add(file.name);
+      const file = this.services.some(({ fullName }) => fullName === service) ? this.fileOf(service) : undefined;
+      if (file) roots.set(file.name, file);
       else missing.push(service);
     }
     if (missing.length > 0) {
@@ -97,7 +106,11 @@ export class DescriptorSet {
         `the descriptor set does not declare ${missing.map(quoted).join(", ")}. Its services: ${has}`,
       );
     }
-    return serializeDescriptorSet([...this.files.values()].filter(({ name }) => wanted.has(name)));
+    // By name, so that the same contract gives the same bytes and hash whatever order its files came in.
+    const sorted = [...roots.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const order = importOrder(sorted, (name) => this.files.get(name));
+    assert(order.kind === "ordered", "the imports were checked when the set was parsed");
+    return serializeDescriptorSet(order.files);
   }
 }
 

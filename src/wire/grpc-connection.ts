@@ -9,9 +9,10 @@ import {
 } from "@grpc/grpc-js";
 
 import type { CallListener, CallStart, Connection, OutgoingCall } from "../core/call";
+import { endOfError } from "../core/call-end";
 import { asFabricError } from "../core/errors";
 import { asBuffer } from "./bytes";
-import { endOfError, endOfStatus } from "./status-mapping";
+import { endOfStatus } from "./status-mapping";
 import { fromGrpcMetadata, toGrpcMetadata } from "./metadata";
 
 export interface GrpcConnectionOptions {

@@ -120,7 +120,7 @@ async function fetchBy(dialogue: ReflectionDialogue, options: FetchDescriptorsOp
       throw new FabricError("DESCRIPTOR_CONFLICT", `${options.address} answered other files than ${name}`);
     }
   }
-  return DescriptorSet.parse(serializeDescriptorSet(files.values()), bytesMax).subset(services);
+  return sendableSubset(DescriptorSet.parse(serializeDescriptorSet(files.values()), bytesMax), services);
 }
 
 async function listServices(dialogue: ReflectionDialogue, address: string): Promise<readonly string[]> {
@@ -217,7 +217,14 @@ class ReflectionDialogue {
 export async function readDescriptors(path: string, services: readonly string[]): Promise<Uint8Array> {
   const bytes = await readBounded(path);
   const set = DescriptorSet.parse(bytes, BYTES_MAX);
-  return set.subset(services.length > 0 ? services : set.services.map(({ fullName }) => fullName));
+  return sendableSubset(set, services.length > 0 ? services : set.services.map(({ fullName }) => fullName));
+}
+
+function sendableSubset(set: DescriptorSet, services: readonly string[]): Uint8Array {
+  const subset = set.subset(services);
+  // A director would refuse what is too large; here the message reaches who can change it.
+  DescriptorSet.parse(subset);
+  return subset;
 }
 
 async function readBounded(path: string): Promise<Uint8Array> {

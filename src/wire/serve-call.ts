@@ -1,10 +1,9 @@
-import type { IncomingCall } from "../core/call";
+import type { CallEnd, IncomingCall } from "../core/call";
 import { CallMetadata } from "../core/call-metadata";
 import { CallError, FabricError, messageOf } from "../core/errors";
 import { MessageQueue } from "../core/message-queue";
 import { Status } from "../core/status";
 import type { CallContext } from "./call-context";
-import { endOfHandlerError } from "./status-mapping";
 
 /** One method as the server runs it. */
 export interface ServedMethod {
@@ -14,6 +13,8 @@ export interface ServedMethod {
   encode(message: unknown): Uint8Array;
   /** Gets a message or an async iterable of them; gives a message, a promise, or an async iterable. */
   handler(request: unknown, context: CallContext): unknown;
+  /** What the caller is told of an error that the handler threw. */
+  endOfError(error: unknown): Omit<CallEnd, "error">;
 }
 
 /** Requests that wait for a handler which reads slowly, before the caller is held back. */
@@ -62,7 +63,7 @@ export function serveCall(call: IncomingCall, method: ServedMethod): void {
   run(method, requests, context, send).then(
     () => call.finish({ status: Status.OK, message: "", trailers: context.trailers }),
     (error: unknown) => {
-      const end = endOfHandlerError(error);
+      const end = method.endOfError(error);
       for (const [key, value] of end.trailers.entries()) context.trailers.append(key, value);
       call.finish({ ...end, trailers: context.trailers });
       abort.abort(error);

@@ -8,6 +8,7 @@ import {
   type ResponseInput,
   type ServiceDefinition,
 } from "./service-definition";
+import { endOfHandlerError } from "./status-mapping";
 
 export type MaybePromise<T> = T | Promise<T>;
 
@@ -27,8 +28,17 @@ export interface MountedService {
   readonly methods: ReadonlyMap<string, (call: IncomingCall) => void>;
 }
 
-/** Joins a generated definition and its handlers. */
-export function mountService<S extends ServiceDefinition>(definition: S, handlers: Handlers<S>): MountedService {
+export interface MountOptions {
+  /** How an error of a handler ends the call. Default: CallError as it says, everything else INTERNAL. */
+  readonly endOfError?: ServedMethod["endOfError"];
+}
+
+/** Joins a generated definition and its handlers. @throws TypeError when a handler is missing */
+export function mountService<S extends ServiceDefinition>(
+  definition: S,
+  handlers: Handlers<S>,
+  options: MountOptions = {},
+): MountedService {
   const methods = new Map<string, (call: IncomingCall) => void>();
   for (const [key, method] of Object.entries(definition.methods)) {
     const handler = (handlers as Record<string, ServedMethod["handler"] | undefined>)[key];
@@ -41,6 +51,7 @@ export function mountService<S extends ServiceDefinition>(definition: S, handler
       decode: (bytes) => method.requestType.decode(bytes) as unknown,
       encode: (message) => method.responseType.encode(method.responseType.fromPartial(message)).finish(),
       handler: handler.bind(handlers),
+      endOfError: options.endOfError ?? endOfHandlerError,
     };
     methods.set(pathOf(definition, method), (call) => serveCall(call, served));
   }

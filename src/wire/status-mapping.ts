@@ -1,26 +1,12 @@
 import type { StatusObject } from "@grpc/grpc-js";
 
 import type { CallEnd } from "../core/call";
+import { endOfError, safeMessage } from "../core/call-end";
 import { CallMetadata } from "../core/call-metadata";
 import { CallError, ERRORS, FabricError, messageOf, type ErrorCode } from "../core/errors";
 import { HEDDLE_KEYS } from "../core/heddle-metadata";
 import { Status } from "../core/status";
 import { fromGrpcMetadata } from "./metadata";
-
-/** grpc-js percent-encodes the message and a lone surrogate makes that throw; proxies drop long headers. */
-const MESSAGE_LENGTH_MAX = 1_024;
-
-/** A status message that any stack can carry. */
-export function safeMessage(message: string): string {
-  return message.slice(0, MESSAGE_LENGTH_MAX).toWellFormed();
-}
-
-/** An error as the status that the caller sees: the code of the fabric's own errors goes along in a trailer. */
-export function endOfError(error: FabricError): Omit<CallEnd, "error"> {
-  const trailers = new CallMetadata();
-  trailers.append(HEDDLE_KEYS.error, error.code);
-  return { status: error.status, message: safeMessage(error.message), trailers };
-}
 
 /** What a handler threw, as a status. Only CallError chooses its own; of anything else the message is passed on. */
 export function endOfHandlerError(error: unknown): Omit<CallEnd, "error"> {

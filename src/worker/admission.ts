@@ -1,6 +1,6 @@
 import type { CallEnd, IncomingCall } from "../core/call";
+import { endOfError } from "../core/call-end";
 import { FabricError } from "../core/errors";
-import { endOfError } from "../wire/status-mapping";
 
 /** A call being executed: its bound and its end. */
 interface Running {

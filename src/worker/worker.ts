@@ -73,6 +73,9 @@ export interface WorkerParts {
   onEvent?(event: MemberEvent): void;
 }
 
+/** Why calls are refused. Each cause ends by itself: a recovery does not undo an operator's drain. */
+type RefusalCause = "leaving" | "failed" | "drained";
+
 /** Bounds on the control plane that nobody needs to set. */
 const SESSION = { welcomeTimeoutMs: 5_000, unacknowledgedMax: 10 } as const;
 /** How long a stopping worker waits for its director to confirm that it picks it no more, and to take its goodbye. */
@@ -84,6 +87,7 @@ export class Worker {
   readonly #admission: Admission;
   readonly #loop: AttachLoop;
   readonly #stop = new AbortController();
+  readonly #refusals = new Map<RefusalCause, FabricError>();
   #incarnation = 0;
   #address = "";
   #resources: Resources | undefined;
@@ -183,7 +187,10 @@ export class Worker {
     const patience = (ms: number) => clock.sleep(ms, farewell.signal).catch(() => {});
     // New calls are still taken here: the director may pick this worker until it has confirmed.
     await Promise.race([this.#loop.session?.announceDrain(reason), patience(FAREWELL_MS)]);
-    this.#refuse(new FabricError("WORKER_DRAINING", `worker ${this.#parts.config.label} is leaving: ${reason}`));
+    this.#refuse(
+      "leaving",
+      new FabricError("WORKER_DRAINING", `worker ${this.#parts.config.label} is leaving: ${reason}`),
+    );
     const finished = this.#admission.whenIdle().then(() => true);
     if (!(await Promise.race([finished, patience(graceMs).then(() => false)]))) {
       logger.warn(`⚠️  ${this.inFlight} calls did not finish within ${graceMs} ms and are ended`);
@@ -206,27 +213,28 @@ export class Worker {
         label: config.label,
         phaseMs: config.failurePhaseMs,
         fail: (error) => {
-          this.#refuse(error);
+          this.#refuse("failed", error);
           this.#admission.failAll(new FabricError("WORKER_LOST", error.message));
         },
-        recover: () => this.#open(),
+        recover: () => this.#accept("failed"),
       },
       this.#stop.signal,
     );
   }
 
-  #refuse(error: FabricError): void {
-    this.#admission.refuse(error);
-    this.#servingChanged();
+  #refuse(why: RefusalCause, error: FabricError): void {
+    this.#refusals.set(why, error);
+    this.#applyRefusals();
   }
 
-  #open(): void {
-    if (this.#stopping) return;
-    this.#admission.open();
-    this.#servingChanged();
+  #accept(why: RefusalCause): void {
+    if (this.#refusals.delete(why)) this.#applyRefusals();
   }
 
-  #servingChanged(): void {
+  #applyRefusals(): void {
+    const [refusal] = this.#refusals.values();
+    if (refusal) this.#admission.refuse(refusal);
+    else this.#admission.open();
     this.#parts.onServing?.(this.#admission.isServing());
     this.#loop.session?.beatNow();
   }
@@ -245,8 +253,11 @@ export class Worker {
       descriptors: () => parts.descriptors,
       attached: (welcome) => this.#attached(welcome),
       drained: (reason) =>
-        this.#refuse(new FabricError("WORKER_DRAINING", `worker ${parts.config.label} is drained: ${reason}`)),
-      undrained: () => this.#open(),
+        this.#refuse(
+          "drained",
+          new FabricError("WORKER_DRAINING", `worker ${parts.config.label} is drained: ${reason}`),
+        ),
+      undrained: () => this.#accept("drained"),
       probe: ({ address, timeoutMs }) => probe((to) => parts.connect(to), parts.clock, address, timeoutMs),
       event: (event) => parts.onEvent?.(event),
       directors: (addresses) => this.#loop.learn(addresses),
@@ -282,5 +293,7 @@ export class Worker {
     logger.info(`✅ Worker '${label}' joined cluster with role=${role}, label=${label}`);
     logger.info(`🚀 Worker '${label}' is running and ready to handle requests`);
     for (const resolve of this.#welcomed.splice(0)) resolve(welcome);
+    // It leaves, and this director does not know yet.
+    if (this.#stopping) void this.#loop.session?.announceDrain("stopping");
   }
 }

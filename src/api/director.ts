@@ -1,0 +1,115 @@
+import { createPolicyRegistry } from "../balancing/policy-registry";
+import type { BalancingPolicy } from "../balancing/picker";
+import type { Logger } from "../core/logger";
+import { IN_MEMORY } from "../config/director-settings";
+import { loadDirectorConfig, type DirectorOptions as DirectorSettings } from "../config/roles";
+import type { Environment } from "../config/setting";
+import { Director } from "../director/director";
+import { membershipDefaults } from "../membership/membership-options";
+import { LoopLag } from "../platform/loop-lag";
+import { openStore } from "../store/open-store";
+import type { Store } from "../store/store";
+import { FILE_DESCRIPTOR_SET } from "../wire/contract";
+import { DescriptorCatalog } from "../wire/descriptor-catalog";
+import { GrpcConnection } from "../wire/grpc-connection";
+import { GrpcServer } from "../wire/grpc-server";
+import { ServiceHealth } from "../wire/health-service";
+import { reflectionServices } from "../wire/reflection-service";
+import { channelCredentials, serverCredentials, type TlsFiles } from "../wire/tls";
+import { newId, packageVersion, processParts } from "./process-parts";
+import { storeEngine } from "./store-engine";
+
+export type { Director } from "../director/director";
+export type { BalancingPolicy } from "../balancing/picker";
+
+/** What a director is made of. Settings that are not given come from the environment; see docs/configuration.md. */
+export interface DirectorOptions extends DirectorSettings {
+  /** Policies of your own by name, for HEDDLE_BALANCER, SetBalancing and `heddle-policy`. */
+  readonly policies?: Readonly<Record<string, BalancingPolicy>>;
+  /** Where settings come from. Default: the process's environment. */
+  readonly env?: Environment;
+  readonly logger?: Logger;
+}
+
+/**
+ * Opens the store and makes a director; `start` it to serve, `stop` it to leave.
+ * @throws ConfigError with every mistake in the settings
+ * @throws FabricError when the store, the policy or the TLS files cannot be used
+ */
+export async function createDirector(options: DirectorOptions = {}): Promise<Director> {
+  const { policies, env, logger: givenLogger, ...settings } = options;
+  const config = loadDirectorConfig(env ?? process.env, settings);
+  const parts = processParts(givenLogger, { level: config.logLevel, format: config.logFormat });
+  const { logger } = parts;
+  const registry = createPolicyRegistry(policies ? { extra: policies } : {});
+  registry.resolve(config.balancer);
+  const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  if (tls.certFile !== "") logger.info(`📁 Loading certificates from "${tls.certFile}" and "${tls.keyFile}"`);
+  const server = new GrpcServer({
+    credentials: serverCredentials(tls),
+    messageMaxBytes: config.messageMaxBytes,
+    keepaliveMs: config.dataKeepaliveMs,
+  });
+  const catalog = new DescriptorCatalog(FILE_DESCRIPTOR_SET, { setBytesMax: config.descriptorsMaxBytes });
+  const setHealth = describe(server, catalog);
+  const loopLag = new LoopLag();
+  const store: Store = await openStore(await storeEngine(config), parts);
+  if (config.dataDir === IN_MEMORY && config.etcdEndpoints.length === 0) {
+    logger.warn("the store is in memory: what operators set is forgotten when this director stops");
+  }
+
+  return new Director({
+    ...parts,
+    config: {
+      ...config,
+      directorId: config.directorId || directorIdOf(config.advertiseAddress || config.listenAddress),
+      address: config.listenAddress,
+    },
+    version: packageVersion(),
+    membership: {
+      ...membershipDefaults(config.heartbeatIntervalMs),
+      detector: { threshold: config.phiThreshold },
+      probeFanout: config.probeFanout,
+      reattachGraceMs: config.reattachGraceMs,
+      deadTtlMs: config.deadTtlMs,
+    },
+    registry,
+    store,
+    server,
+    catalog,
+    connect: (address, record) =>
+      new GrpcConnection(address, {
+        credentials: channelCredentials(tls),
+        keepaliveMs: record.dataKeepalive ? config.dataKeepaliveMs : 0,
+        messageMaxBytes: config.messageMaxBytes,
+        reconnectMaxMs: config.heartbeatIntervalMs,
+      }),
+    newId,
+    loopLagMs: () => loopLag.take().maxMs,
+    onServing: setHealth,
+  });
+}
+
+/** A restarted director finds its workers by this name. At a port of chance it cannot come back, so any new name will do. */
+function directorIdOf(address: string): string {
+  return address.endsWith(":0") ? `director-${newId()}` : `director-${address.replace(/[^A-Za-z0-9._-]/g, "-")}`;
+}
+
+/** Adds health and reflection. Returns how to say what is being served. */
+function describe(server: GrpcServer, catalog: DescriptorCatalog) {
+  const health = new ServiceHealth();
+  server.addService(health.service, health.implementation);
+  const { v1, v1alpha } = reflectionServices(catalog);
+  server.addService(v1.service, v1.implementation);
+  server.addService(v1alpha.service, v1alpha.implementation);
+  let known: ReadonlySet<string> = new Set();
+  return (serving: boolean, services: ReadonlySet<string>) => {
+    for (const name of known) if (!services.has(name)) health.setStatus(name, false);
+    for (const name of ["", ...services]) health.setStatus(name, serving);
+    known = new Set([...known, ...services]);
+    if (!serving) {
+      health.stop();
+      health.endWatches();
+    }
+  };
+}

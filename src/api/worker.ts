@@ -1,0 +1,148 @@
+import { readFileSync } from "node:fs";
+
+import type { MemberEvent } from "../core/attach-messages";
+import { FabricError, messageOf } from "../core/errors";
+import type { Logger } from "../core/logger";
+import { loadWorkerConfig, type WorkerOptions as WorkerSettings } from "../config/roles";
+import type { Environment } from "../config/setting";
+import { readHostInventory } from "../platform/host-inventory";
+import { systemHostLoad } from "../platform/host-load";
+import { FILE_DESCRIPTOR_SET } from "../wire/contract";
+import { openAttach } from "../wire/attach-stream";
+import { DescriptorCatalog } from "../wire/descriptor-catalog";
+import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
+import { GrpcConnection } from "../wire/grpc-connection";
+import { GrpcServer } from "../wire/grpc-server";
+import { ServiceHealth } from "../wire/health-service";
+import { reflectionServices } from "../wire/reflection-service";
+import { mountService, type Handlers, type MountedService } from "../wire/service-handlers";
+import type { ServiceDefinition } from "../wire/service-definition";
+import { channelCredentials, serverCredentials, type TlsFiles } from "../wire/tls";
+import { computeService } from "../worker/services/compute-service";
+import { inferenceService } from "../worker/services/inference-service";
+import { TASKS } from "../worker/tasks";
+import { Worker } from "../worker/worker";
+import { newId, outwardHost, packageVersion, processParts } from "./process-parts";
+
+export { CallError } from "../core/errors";
+export { Status } from "../core/status";
+export { CallMetadata } from "../core/call-metadata";
+export type { MemberEvent } from "../core/attach-messages";
+export type { CallContext } from "../wire/call-context";
+export type { Handler, Handlers, MountedService } from "../wire/service-handlers";
+export type { ServiceDefinition } from "../wire/service-definition";
+export type { Worker } from "../worker/worker";
+
+/** What a worker is made of. Settings that are not given come from the environment; see docs/configuration.md. */
+export interface WorkerOptions extends WorkerSettings {
+  /** What it serves: `service(Definition, handlers)` for each. Default: the tasks and the token stream of `heddle worker`. */
+  readonly services?: readonly MountedService[];
+  /**
+   * The FileDescriptorSet of the services, as `buf build -o contract.binpb` or `protoc --descriptor_set_out
+   * --include_imports` writes it: the bytes, or the file's name. Without it the services are callable but not discoverable, and
+   * the director treats no method of theirs as idempotent.
+   */
+  readonly descriptors?: Uint8Array | string;
+  /** Where settings come from. Default: the process's environment. */
+  readonly env?: Environment;
+  /** Default: one that writes to standard output as HEDDLE_LOG_LEVEL and HEDDLE_LOG_FORMAT say. */
+  readonly logger?: Logger;
+  /** Told what happens in the cluster: who joins, leaves, fails. */
+  readonly onEvent?: (event: MemberEvent) => void;
+}
+
+/** Joins a generated definition (ts-proto, `outputServices=generic-definitions`) and its handlers. */
+export function service<S extends ServiceDefinition>(definition: S, handlers: Handlers<S>): MountedService {
+  return mountService(definition, handlers);
+}
+
+/**
+ * Makes a worker; `start` it to serve and attach, `stop` it to drain and leave.
+ * @throws ConfigError with every mistake in the settings
+ * @throws FabricError when the descriptors or the TLS files cannot be used
+ */
+export function createWorker(options: WorkerOptions = {}): Worker {
+  const { services, descriptors, env, logger: givenLogger, onEvent, ...settings } = options;
+  const config = loadWorkerConfig(env ?? process.env, settings);
+  const parts = processParts(givenLogger, { level: config.logLevel, format: config.logFormat });
+  const { clock, logger } = parts;
+  const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  if (tls.certFile !== "") logger.info(`📁 Loading certificates from "${tls.certFile}" and "${tls.keyFile}"`);
+
+  const served = services ?? [
+    computeService({ tasks: TASKS, clock, label: config.label }),
+    inferenceService({ clock, logger, label: config.label, newConnectionId: newId }),
+  ];
+  const contract = contractOf(served, services ? descriptors : FILE_DESCRIPTOR_SET);
+  const server = new GrpcServer({
+    credentials: serverCredentials(tls),
+    messageMaxBytes: config.messageMaxBytes,
+    keepaliveMs: 0,
+  });
+  const health = describe(server, served, contract);
+  const sampler = systemHostLoad();
+  const connect = (address: string) =>
+    new GrpcConnection(address, {
+      credentials: channelCredentials(tls),
+      keepaliveMs: 0,
+      messageMaxBytes: config.messageMaxBytes,
+      reconnectMaxMs: config.reconnectMaxMs,
+    });
+
+  return new Worker({
+    ...parts,
+    config: { ...config, address: config.listenAddress, dataKeepalive: true },
+    version: packageVersion(),
+    services: served,
+    descriptors: contract && { hash: descriptorSetHash(contract), fileDescriptorSet: contract },
+    server,
+    inventory: () => readHostInventory(),
+    sampleLoad: () => sampler.sample(),
+    outwardHost,
+    openAttach: (address) => {
+      const connection = connect(address);
+      return { stream: openAttach(connection), close: () => connection.close() };
+    },
+    connect,
+    onServing: (serving) => {
+      for (const name of ["", ...served.map(({ fullName }) => fullName)]) health.setStatus(name, serving);
+    },
+    ...(onEvent ? { onEvent } : {}),
+  });
+}
+
+/** Adds health and reflection, so that a worker can be looked at directly too. */
+function describe(
+  server: GrpcServer,
+  served: readonly MountedService[],
+  contract: Uint8Array | undefined,
+): ServiceHealth {
+  const health = new ServiceHealth();
+  for (const name of ["", ...served.map(({ fullName }) => fullName)]) health.setStatus(name, true);
+  server.addService(health.service, health.implementation);
+  if (!contract) return health;
+  const catalog = new DescriptorCatalog(contract);
+  const { v1, v1alpha } = reflectionServices(catalog);
+  server.addService(v1.service, v1.implementation);
+  server.addService(v1alpha.service, v1alpha.implementation);
+  return health;
+}
+
+/** The contract of just what is served. */
+function contractOf(
+  served: readonly MountedService[],
+  descriptors: Uint8Array | string | undefined,
+): Uint8Array | undefined {
+  if (descriptors === undefined) return undefined;
+  const bytes = typeof descriptors === "string" ? readDescriptors(descriptors) : descriptors;
+  return DescriptorSet.parse(bytes).subset(served.map(({ fullName }) => fullName));
+}
+
+function readDescriptors(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const message = `descriptors file ${file} cannot be read: ${messageOf(error)}`;
+    throw new FabricError("INVALID_ARGUMENT", message, { cause: error });
+  }
+}

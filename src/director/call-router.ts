@@ -1,0 +1,127 @@
+import { forwardCall } from "../balancing/forward-call";
+import type { Dispatcher, DispatchRequest } from "../balancing/dispatcher";
+import { parseSelector } from "../balancing/selector";
+import { serviceOf } from "../balancing/service-index";
+import type { IncomingCall } from "../core/call";
+import { endOfError } from "../core/call-end";
+import { CallMetadata } from "../core/call-metadata";
+import type { Clock } from "../core/clock";
+import { FabricError } from "../core/errors";
+import { HEDDLE_KEYS, ROUTING_KEYS } from "../core/heddle-metadata";
+import type { MemberRecord } from "../core/member";
+import type { ServiceContracts } from "./service-contracts";
+import type { PooledEndpoint, WorkerPool } from "./worker-pool";
+
+export interface CallRouterParts {
+  readonly directorId: string;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher<PooledEndpoint>;
+  readonly contracts: ServiceContracts;
+  readonly retryBufferBytes: number;
+}
+
+/** Sends every call that is not for the director itself to a worker, as its metadata asks. */
+export class CallRouter {
+  readonly #parts: CallRouterParts;
+
+  constructor(parts: CallRouterParts) {
+    this.#parts = parts;
+  }
+
+  route(call: IncomingCall): void {
+    const { directorId, clock, dispatcher, contracts, retryBufferBytes } = this.#parts;
+    const { metadata } = call;
+    if (metadata.text(HEDDLE_KEYS.via)?.split(",").includes(directorId)) {
+      // Two directors that list each other as workers would pass a call round for ever.
+      call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
+      call.finish(endOfError(new FabricError("NO_READY_WORKER", `the call came back to director ${directorId}`)));
+      return;
+    }
+    forwardCall(call, {
+      dispatcher,
+      clock,
+      retryBufferBytes,
+      metadata: this.#forwarded(metadata),
+      request: {
+        method: call.path.slice(1),
+        idempotent: contracts.traits(call.path).idempotent,
+        ...routingOf(metadata),
+      },
+    });
+  }
+
+  #forwarded(metadata: CallMetadata): CallMetadata {
+    const forwarded = new CallMetadata();
+    let via = this.#parts.directorId;
+    for (const [key, value] of metadata.entries()) {
+      if (key === HEDDLE_KEYS.via) via = `${String(value)},${via}`;
+      else if (!ROUTING_KEYS.has(key)) forwarded.append(key, value);
+    }
+    forwarded.append(HEDDLE_KEYS.via, via);
+    return forwarded;
+  }
+}
+
+/** What a call's metadata asks of the balancer. */
+export function routingOf(
+  metadata: CallMetadata,
+): Pick<DispatchRequest, "match" | "affinityKey" | "policy" | "memberId"> {
+  const match = metadata.text(HEDDLE_KEYS.match);
+  const affinityKey = metadata.text(HEDDLE_KEYS.affinity);
+  const policy = metadata.text(HEDDLE_KEYS.policy);
+  const memberId = metadata.text(HEDDLE_KEYS.worker);
+  return {
+    ...(match === undefined ? {} : { match }),
+    ...(affinityKey === undefined ? {} : { affinityKey }),
+    ...(policy === undefined ? {} : { policy }),
+    ...(memberId === undefined ? {} : { memberId }),
+  };
+}
+
+/** What a call asks for, as far as it decides who may take it. */
+export type Asked = Pick<DispatchRequest, "method" | "match" | "memberId">;
+
+/** Members named in one error message; the rest is counted. */
+const NAMED_MAX = 8;
+
+/** Why no worker takes a call. */
+export class Shortage {
+  readonly #pool: WorkerPool;
+  readonly #members: () => Iterable<MemberRecord>;
+
+  constructor(pool: WorkerPool, members: () => Iterable<MemberRecord>) {
+    this.#pool = pool;
+    this.#members = members;
+  }
+
+  /** An error when waiting cannot help: nobody that is known serves the service. */
+  refuse(asked: Asked): FabricError | undefined {
+    const service = serviceOf(asked.method);
+    for (const member of this.#members()) if (member.services.includes(service)) return undefined;
+    return new FabricError("UNKNOWN_SERVICE", `no worker serves ${service}`);
+  }
+
+  explain(asked: Asked): FabricError {
+    const excluded: string[] = [];
+    for (const member of this.#members()) {
+      const reason = this.exclusion(member, asked);
+      excluded.push(`${member.memberId} (${reason || "all its slots are in use"})`);
+    }
+    const named = excluded.slice(0, NAMED_MAX).join(", ");
+    const more = excluded.length > NAMED_MAX ? `, and ${excluded.length - NAMED_MAX} more` : "";
+    const count = excluded.length === 1 ? "1 worker exists" : `${excluded.length} workers exist`;
+    return new FabricError(
+      "NO_READY_WORKER",
+      `No workers available for ${asked.method}: ${count}${excluded.length > 0 ? `: ${named}${more}` : ""}`,
+    );
+  }
+
+  /** Why this member cannot take the call; "" when only its load can be in the way. */
+  exclusion(member: MemberRecord, asked: Asked): string {
+    const service = serviceOf(asked.method);
+    if (!member.services.includes(service)) return `does not serve ${service}`;
+    if (asked.memberId && asked.memberId !== member.memberId) return `the call asks for ${asked.memberId}`;
+    if (asked.match && !parseSelector(asked.match).matches(member.tags)) return `its tags do not match ${asked.match}`;
+    return this.#pool.notReadyReason(member.memberId);
+  }
+}

@@ -1,0 +1,24 @@
+import { endOfError } from "../core/call-end";
+import { FabricError } from "../core/errors";
+import { DirectorServiceDefinition } from "../wire/contract";
+import { mountService, type MountedService } from "../wire/service-handlers";
+import { endOfHandlerError } from "../wire/status-mapping";
+import { assignmentRpcs, type AssignmentRpcsParts } from "./assignment-rpcs";
+import { clusterRpcs, type ClusterRpcsParts } from "./cluster-rpcs";
+import { memberRpcs, type MemberRpcsParts } from "./member-rpcs";
+import { watchRpcs, type WatchRpcsParts } from "./watch-rpcs";
+
+export type DirectorServiceParts = AssignmentRpcsParts & ClusterRpcsParts & MemberRpcsParts & WatchRpcsParts;
+
+/** heddle.v1.DirectorService: its own errors reach the caller with their code. */
+export function directorService(parts: DirectorServiceParts): MountedService {
+  const handlers = {
+    ...assignmentRpcs(parts),
+    ...memberRpcs(parts),
+    ...clusterRpcs(parts),
+    ...watchRpcs(parts),
+  };
+  return mountService(DirectorServiceDefinition, handlers, {
+    endOfError: (error) => (error instanceof FabricError ? endOfError(error) : endOfHandlerError(error)),
+  });
+}

@@ -1,0 +1,448 @@
+import { Balancer } from "../balancing/balancer";
+import { Dispatcher } from "../balancing/dispatcher";
+import type { PolicyRegistry } from "../balancing/policy-registry";
+import { parseAddress } from "../core/address";
+import type { Connection, IncomingCall } from "../core/call";
+import type { Clock } from "../core/clock";
+import { FabricError, messageOf } from "../core/errors";
+import type { Logger } from "../core/logger";
+import type { Intent, MemberRecord } from "../core/member";
+import type { Random } from "../core/random";
+import type { MembershipOptions } from "../membership/membership-options";
+import type { Session, Store } from "../store/store";
+import { acceptAttach, ATTACH_PATH } from "../wire/attach-stream";
+import type { DescriptorCatalog } from "../wire/descriptor-catalog";
+import { Assignments } from "./assignments";
+import { AttachService, isDrained } from "./attach-service";
+import { CallRouter, Shortage } from "./call-router";
+import { ClusterView, type FactChange } from "./cluster-view";
+import { directorService } from "./director-service";
+import { DirectorSession } from "./director-session";
+import { EventLog } from "./event-log";
+import { Leadership } from "./leadership";
+import { MemberReport } from "./member-report";
+import { MemberWriter } from "./member-writer";
+import { MembershipHost } from "./membership-host";
+import { PoolLog } from "./pool-log";
+import type { DirectorRecord } from "./records";
+import { ServiceContracts } from "./service-contracts";
+import { Sessions } from "./sessions";
+import { WorkerPool, type PooledEndpoint } from "./worker-pool";
+
+/** Settled settings of a director. */
+export interface DirectorConfig {
+  readonly directorId: string;
+  readonly clusterId: string;
+  /** Where to listen; port 0 takes a free one. */
+  readonly address: string;
+  /** What others dial; "" takes the bound address. */
+  readonly advertiseAddress: string;
+  readonly sessionTtlMs: number;
+  /** Default policy until SetBalancing says otherwise. */
+  readonly balancer: string;
+  readonly slowStartMs: number;
+  readonly queueMax: number;
+  readonly queueTimeoutMs: number;
+  readonly attemptsMax: number;
+  readonly retryBufferBytes: number;
+  readonly assignmentTtlMs: number;
+  readonly drainTimeoutMs: number;
+}
+
+/** The director's port. */
+export interface DirectorServer {
+  handle(path: string, handler: (call: IncomingCall) => void): void;
+  handleUnknown(handler: (call: IncomingCall) => void): void;
+  listen(address: string, field: string): Promise<string>;
+  drain(): Promise<void>;
+  close(): void;
+}
+
+export interface DirectorParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly config: DirectorConfig;
+  readonly version: string;
+  readonly membership: MembershipOptions;
+  readonly registry: PolicyRegistry;
+  /** Closed by the director when it stops. */
+  readonly store: Store;
+  readonly server: DirectorServer;
+  /** What reflection answers from. */
+  readonly catalog: DescriptorCatalog;
+  connect(address: string, record: MemberRecord): Connection;
+  newId(): string;
+  loopLagMs(): number;
+  /** Told when the director begins and ceases to take calls, and whenever the services it can relay to change. */
+  onServing?(serving: boolean, services: ReadonlySet<string>): void;
+}
+
+/** How long a director that starts waits for the store before it serves with what it knows: nothing. */
+const STORE_PATIENCE_MS = 5_000;
+
+/**
+ * A director from start to stop. It wires the two straight paths and keeps nothing itself:
+ * - a heartbeat: AttachService → MembershipHost → MemberWriter → store → ClusterView → WorkerPool → Balancer.
+ * - a call: CallRouter → Dispatcher → PooledEndpoint's connection.
+ */
+export class Director {
+  readonly #parts: DirectorParts;
+  readonly #stop = new AbortController();
+  readonly #view: ClusterView;
+  readonly #writer: MemberWriter;
+  readonly #session: DirectorSession;
+  readonly #sessions = new Sessions();
+  readonly #membership: MembershipHost;
+  readonly #balancer: Balancer<PooledEndpoint>;
+  readonly #dispatcher: Dispatcher<PooledEndpoint>;
+  readonly #pool: WorkerPool;
+  readonly #contracts: ServiceContracts;
+  readonly #report: MemberReport;
+  readonly #assignments: Assignments;
+  readonly #attach: AttachService;
+  readonly #leadership: Leadership;
+  readonly #events: EventLog;
+  readonly #shortage: Shortage;
+  readonly #poolLog: PoolLog;
+  readonly #pickListeners = new Set<() => void>();
+  readonly #startedAtMs: number;
+  #startedAtUnixMs = 0;
+  #address = "";
+  #tasks: Promise<void>[] = [];
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: DirectorParts) {
+    this.#parts = parts;
+    const { clock, random, logger, config, store, registry, catalog } = parts;
+    const { directorId } = config;
+    this.#startedAtMs = clock.monotonicMs();
+    this.#view = new ClusterView(store, logger);
+    this.#events = new EventLog(this.#view, clock);
+    this.#session = new DirectorSession({
+      store,
+      clock,
+      random,
+      logger,
+      ttlMs: config.sessionTtlMs,
+      record: () => this.#record(),
+      renewed: () => this.#membership.writeAll(),
+    });
+    this.#writer = new MemberWriter({
+      store,
+      view: this.#view,
+      clock,
+      random,
+      logger,
+      session: (): Session | undefined => this.#session.current,
+      released: (memberId) => void this.#membership.apply({ kind: "release", memberId }),
+    });
+    this.#membership = new MembershipHost({
+      directorId,
+      clock,
+      random,
+      logger,
+      options: parts.membership,
+      sessions: this.#sessions,
+      writer: this.#writer,
+      readinessChanged: (memberId) => this.#pool.refresh(memberId),
+      identityChanged: (memberId) => this.#memberChanged(memberId),
+    });
+    this.#balancer = new Balancer({ random, registry, policy: config.balancer });
+    this.#pool = new WorkerPool({
+      clock,
+      slowStartMs: config.slowStartMs,
+      balancer: this.#balancer,
+      record: (memberId) => this.#view.members.get(memberId),
+      intent: (memberId) => this.#view.intent(memberId),
+      local: (memberId) => this.#membership.get(memberId),
+      connect: (address, record) => parts.connect(address, record),
+      linkChanged: (memberId, up, reason, address) =>
+        void this.#membership.apply({ kind: "data-link", memberId, up, reason, address }),
+      published: () => this.#published(),
+    });
+    this.#report = new MemberReport(this.#view, this.#membership, this.#pool, () => clock.monotonicMs());
+    this.#shortage = new Shortage(this.#pool, () => this.#report.records());
+    this.#dispatcher = new Dispatcher({
+      balancer: this.#balancer,
+      clock,
+      random,
+      queueMax: config.queueMax,
+      queueTimeoutMs: config.queueTimeoutMs,
+      attemptsMax: config.attemptsMax,
+      unready: this.#shortage,
+    });
+    this.#contracts = new ServiceContracts({
+      catalog,
+      store,
+      view: this.#view,
+      logger,
+      members: () => this.#report.records().filter(({ state }) => state !== "dead" && state !== "left"),
+    });
+    this.#assignments = new Assignments(clock, config.assignmentTtlMs);
+    this.#attach = this.#makeAttachService();
+    this.#leadership = new Leadership({
+      store,
+      clock,
+      random,
+      logger,
+      record: () => this.#record(),
+      ttlMs: config.sessionTtlMs,
+    });
+    this.#poolLog = new PoolLog(clock, logger);
+    this.#view.onChange((changes) => this.#follow(changes));
+    this.#events.subscribe((event) => {
+      for (const session of this.#sessions) {
+        if (session.wantsEvents) session.stream.send({ kind: "member-event", event });
+      }
+    });
+  }
+
+  /** host:port by which others reach it; known after `start`. */
+  get address(): string {
+    return this.#address;
+  }
+
+  get directorId(): string {
+    return this.#parts.config.directorId;
+  }
+
+  /**
+   * Reads the record, begins to listen, and resolves when calls are taken.
+   * @throws FabricError INVALID_ARGUMENT when the address is malformed or cannot be bound
+   */
+  async start(): Promise<void> {
+    const { config, logger, server, clock } = this.#parts;
+    logger.info(`🎯 Starting Director at ${config.address}`);
+    parseAddress(config.address, "DIRECTOR_ADDR");
+    this.#startedAtUnixMs = Math.floor(clock.wallMs());
+    const { signal } = this.#stop;
+    this.#background("the watch of the store", this.#view.run(signal));
+    await Promise.race([this.#view.whenLoaded(), clock.sleep(STORE_PATIENCE_MS, signal)]);
+    this.#adopt();
+    this.#mount();
+    const bound = await server.listen(config.address, "DIRECTOR_ADDR");
+    this.#address = config.advertiseAddress || bound;
+    this.#background("the lease", this.#session.run(signal));
+    this.#background("the election", this.#leadership.run(signal));
+    this.#background("the clock of membership", this.#membership.tick(signal));
+    logger.info("✅ Director registered itself in cluster", { director: config.directorId });
+    logger.info("✅ Cluster enabled - Director is now discoverable");
+    logger.info(`🔄 Load balancing strategy: ${displayName(this.#balancer.policyName)}`);
+    this.#parts.onServing?.(true, this.#services());
+    logger.info(`🚀 Director ready - listening on ${bound}`);
+  }
+
+  /**
+   * Stops without failing a call that can end within the grace: takes no new ones, lets its workers go to other directors,
+   * finishes what is in flight. Twice is once.
+   */
+  stop(options: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#shutDown(options.graceMs ?? this.#parts.config.drainTimeoutMs);
+    return this.#stopping;
+  }
+
+  async #shutDown(graceMs: number): Promise<void> {
+    const { server, clock, store, logger, config } = this.#parts;
+    logger.info(`🚪 stopping: ${this.#dispatcher.counts.inFlight} calls in flight`);
+    this.#parts.onServing?.(false, this.#services());
+    await this.#leadership.resign();
+    this.#attach.stop();
+    this.#membership.stop();
+    this.#stop.abort();
+    this.#sessions.closeAll(new FabricError("DIRECTOR_STOPPING", `director ${config.directorId} is stopping`));
+    const patience = new AbortController();
+    await Promise.race([server.drain(), clock.sleep(graceMs, patience.signal).catch(() => {})]);
+    patience.abort();
+    this.#dispatcher.close(new FabricError("DIRECTOR_STOPPING", `director ${config.directorId} is stopping`));
+    server.close();
+    this.#assignments.releaseAll();
+    this.#pool.close();
+    this.#writer.stop();
+    await this.#session.leave();
+    await store.close();
+    await Promise.allSettled(this.#tasks);
+    logger.info("👋 director stopped");
+  }
+
+  #background(what: string, task: Promise<void>): void {
+    this.#tasks.push(
+      task.catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) this.#parts.logger.error(`${what} ended`, { reason: messageOf(error) });
+      }),
+    );
+  }
+
+  #record(): DirectorRecord {
+    const { config, version } = this.#parts;
+    return {
+      directorId: config.directorId,
+      address: this.#address,
+      startedAtUnixMs: this.#startedAtUnixMs,
+      version,
+    };
+  }
+
+  /** Workers that an earlier life of this director had: they are waited for, and judged if they do not come back. */
+  #adopt(): void {
+    for (const record of [...this.#view.members.values()]) {
+      if (record.homeDirectorId === this.directorId) this.#membership.apply({ kind: "adopt", record });
+    }
+  }
+
+  #mount(): void {
+    const { server, clock, config } = this.#parts;
+    server.handle(ATTACH_PATH, (call) => void this.#attach.serve(acceptAttach(call), call.peer));
+    for (const [path, run] of this.#directorService().methods) server.handle(path, run);
+    const router = new CallRouter({
+      directorId: config.directorId,
+      clock,
+      dispatcher: this.#dispatcher,
+      contracts: this.#contracts,
+      retryBufferBytes: config.retryBufferBytes,
+    });
+    server.handleUnknown((call) => router.route(call));
+  }
+
+  #makeAttachService(): AttachService {
+    const { clock, logger, config, membership } = this.#parts;
+    return new AttachService({
+      directorId: config.directorId,
+      clusterId: config.clusterId,
+      clock,
+      logger,
+      heartbeatIntervalMs: membership.heartbeatIntervalMs,
+      membership: this.#membership,
+      sessions: this.#sessions,
+      directors: () => this.#directors(),
+      revision: () => this.#view.revision,
+      intent: (memberId): Intent => this.#view.intent(memberId),
+      hasDescriptors: (hash) => this.#contracts.has(hash),
+      takeDescriptors: (hash, bytes) => this.#contracts.take(hash, bytes),
+      unpublished: () => this.#pool.whenPublished(),
+      beat: (memberId) => {
+        const load = this.#membership.get(memberId)?.load;
+        if (load) this.#pool.reportLoad(memberId, load);
+      },
+    });
+  }
+
+  #directorService() {
+    const { config, clock, store, registry, logger } = this.#parts;
+    return directorService({
+      directorId: config.directorId,
+      clusterId: config.clusterId,
+      clock,
+      logger,
+      store,
+      registry,
+      startedAtMs: this.#startedAtMs,
+      view: this.#view,
+      events: this.#events,
+      membership: this.#membership,
+      report: this.#report,
+      pool: this.#pool,
+      balancer: this.#balancer,
+      dispatcher: this.#dispatcher,
+      assignments: this.#assignments,
+      attach: this.#attach,
+      sessions: this.#sessions,
+      shortage: this.#shortage,
+      stopping: this.#stop.signal,
+      newId: () => this.#parts.newId(),
+      loopLagMs: () => this.#parts.loopLagMs(),
+      leader: () => this.#leadership.current(),
+      transferLeadership: (to) => this.#leadership.transferTo(to),
+      caughtUp: (revision) => this.#view.caughtUp(revision),
+      revision: () => this.#view.revision,
+      ready: () => this.#pool.ready,
+      policy: () => this.#balancer.policyName,
+      directors: () => this.#directors(),
+      onChange: (listener) => {
+        this.#pickListeners.add(listener);
+        return () => this.#pickListeners.delete(listener);
+      },
+    });
+  }
+
+  /** What the store says, carried to those whom it concerns. */
+  #follow(changes: readonly FactChange[]): void {
+    for (const { fact } of changes) {
+      switch (fact.kind) {
+        case "member":
+          this.#releaseIfMoved(fact.id, fact.value);
+          this.#memberChanged(fact.id);
+          break;
+        case "intent":
+          this.#pool.refresh(fact.id);
+          this.#tellIntent(fact.id);
+          break;
+        case "balancing":
+          this.#setPolicy(fact.value ?? this.#parts.config.balancer);
+          break;
+        case "descriptors":
+          this.#contracts.syncSoon();
+          break;
+        case "director":
+        case "leader":
+          this.#tellWatchers();
+          break;
+      }
+    }
+  }
+
+  /** A worker that attached to another director is judged there. */
+  #releaseIfMoved(memberId: string, record: MemberRecord | undefined): void {
+    const local = this.#membership.get(memberId);
+    if (!record || !local || record.homeDirectorId === this.directorId) return;
+    const isNewer = record.incarnation > local.record.incarnation;
+    const isSame = record.incarnation === local.record.incarnation;
+    if (isNewer || (isSame && local.sessionId === undefined)) this.#membership.apply({ kind: "release", memberId });
+  }
+
+  #memberChanged(memberId: string): void {
+    this.#pool.refresh(memberId);
+    this.#contracts.syncSoon();
+  }
+
+  #tellIntent(memberId: string): void {
+    const intent = this.#view.intent(memberId);
+    if (isDrained(intent)) this.#sessions.send(memberId, { kind: "drain", reason: intent.reason || intent.kind });
+    else this.#sessions.send(memberId, { kind: "undrain" });
+  }
+
+  #setPolicy(name: string): void {
+    const { logger } = this.#parts;
+    try {
+      this.#balancer.setPolicy(name);
+      logger.info(`🔄 Load balancing strategy: ${displayName(this.#balancer.policyName)}`);
+    } catch (error) {
+      logger.error("the cluster's policy is not known here; the one before goes on", { reason: messageOf(error) });
+    }
+    this.#tellWatchers();
+  }
+
+  #published(): void {
+    this.#poolLog.show(this.#pool.ready);
+    this.#parts.onServing?.(this.#stopping === undefined, this.#services());
+    this.#tellWatchers();
+  }
+
+  #tellWatchers(): void {
+    for (const listener of this.#pickListeners) listener();
+  }
+
+  #services(): ReadonlySet<string> {
+    return new Set(this.#pool.ready.flatMap((endpoint) => [...endpoint.services]));
+  }
+
+  #directors(): readonly string[] {
+    const others = [...this.#view.directors.values()].map((director) => director.address);
+    return [this.#address, ...others.filter((address) => address !== this.#address)];
+  }
+}
+
+/** "LeastConnections" for "least-connections": the spelling of the log lines of the system this replaces. */
+function displayName(policy: string): string {
+  return policy.replace(/(^|-)([a-z])/g, (_match, _dash, letter: string) => letter.toUpperCase());
+}

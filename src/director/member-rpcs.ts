@@ -1,0 +1,136 @@
+import { parseSelector } from "../balancing/selector";
+import type { Clock } from "../core/clock";
+import { FabricError, messageOf } from "../core/errors";
+import { DEFAULT_INTENT, type Intent, type MemberIdentity } from "../core/member";
+import type { Store } from "../store/store";
+import type { RegisterMemberRequest, DirectorServiceDefinition } from "../wire/contract";
+import { intentKindFromWire, loadFromWire, resourcesFromWire, stateFromWire, tagsFromWire } from "../wire/member-codec";
+import type { Handlers } from "../wire/service-handlers";
+import { mistakesInIdentity } from "./hello-rules";
+import type { MemberReport } from "./member-report";
+import type { MembershipHost } from "./membership-host";
+import { encodeRecord, KEYS } from "./records";
+
+export interface MemberRpcsParts {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly membership: MembershipHost;
+  readonly report: MemberReport;
+  revision(): number;
+  /** Resolves when the view has reached this store revision. */
+  caughtUp(revision: number): Promise<void>;
+}
+
+type MemberRpcs = Pick<
+  Handlers<DirectorServiceDefinition>,
+  "listMembers" | "getMember" | "registerMember" | "reportStatus" | "removeMember" | "setIntent"
+>;
+
+/** Silence after which a member without an agent is suspect: three of the 30 s heartbeats of the system this replaces. */
+const REPORTED_TTL_MS = 90_000;
+const TEXT_MAX = 512;
+
+export function memberRpcs(parts: MemberRpcsParts): MemberRpcs {
+  const { clock, store, membership, report } = parts;
+  const recordOf = (memberId: string) => {
+    const record = report.record(memberId);
+    if (!record) throw new FabricError("MEMBER_NOT_FOUND", `there is no member "${memberId.slice(0, 128)}"`);
+    return record;
+  };
+  const memberOf = (memberId: string) => report.toWire(recordOf(memberId));
+
+  return {
+    listMembers: ({ states, role, match, service }) => {
+      const wanted = new Set(states.map(stateFromWire));
+      const selector = parseSelector(match);
+      const members = report
+        .records()
+        .filter((record) => wanted.size === 0 || wanted.has(record.state))
+        .filter((record) => role === "" || record.role === role)
+        .filter((record) => service === "" || record.services.includes(service))
+        .filter((record) => selector.matches(record.tags))
+        .map((record) => report.toWire(record));
+      return { members, revision: BigInt(parts.revision()) };
+    },
+
+    getMember: ({ memberId }) => ({ member: memberOf(memberId) }),
+
+    registerMember: (request) => {
+      const identity = identityOf(request, clock);
+      const mistakes = [...mistakesInIdentity(identity)];
+      if (mistakes.length > 0) throw new FabricError("INVALID_ARGUMENT", mistakes.join("; "));
+      const created = report.record(identity.memberId) === undefined;
+      for (const change of membership.apply({ kind: "register", identity })) {
+        if (change.kind === "refused") throw change.error;
+      }
+      return { member: memberOf(identity.memberId), created };
+    },
+
+    reportStatus: ({ memberId, load }) => {
+      const { liveness } = recordOf(memberId);
+      if (liveness.kind !== "reported") {
+        throw new FabricError("INVALID_ARGUMENT", `member "${memberId}" lives by the heartbeats of its agent`);
+      }
+      membership.apply({ kind: "report", memberId, load: loadFromWire(load) });
+      return { member: memberOf(memberId) };
+    },
+
+    removeMember: async ({ memberId, reason }) => {
+      recordOf(memberId);
+      membership.apply({ kind: "remove", memberId, reason: reason.slice(0, TEXT_MAX) || "removed by an operator" });
+      await durable("the intent was not deleted", () => store.delete(KEYS.intent(memberId)));
+      return {};
+    },
+
+    setIntent: async ({ memberId, kind, reason, setBy }) => {
+      recordOf(memberId);
+      const intentKind = intentKindFromWire(kind);
+      if (!intentKind) {
+        throw new FabricError(
+          "INVALID_ARGUMENT",
+          `kind is ${kind}: use SERVING, CORDONED, DRAINING, MAINTENANCE or STANDBY`,
+        );
+      }
+      const intent: Intent = {
+        ...DEFAULT_INTENT,
+        kind: intentKind,
+        reason: reason.slice(0, TEXT_MAX),
+        setBy: setBy.slice(0, TEXT_MAX),
+        setAtUnixMs: Math.floor(clock.wallMs()),
+      };
+      const revision = await durable("the intent was not changed", () =>
+        store.put(KEYS.intent(memberId), encodeRecord(intent)),
+      );
+      await parts.caughtUp(revision);
+      return { member: memberOf(memberId) };
+    },
+  };
+}
+
+/** A write that must not be pretended: when the store does not take it, the caller is told. */
+export async function durable<T>(consequence: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    throw new FabricError("STORE_UNAVAILABLE", `${consequence}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function identityOf(request: RegisterMemberRequest, clock: Clock): MemberIdentity {
+  const label = request.label || request.memberId;
+  return {
+    memberId: request.memberId || `${label}@${request.address}`.replace(/[^A-Za-z0-9._:-]/g, "-").slice(0, 128),
+    label,
+    address: request.address,
+    incarnation: Math.floor(clock.wallMs()),
+    services: request.services,
+    descriptorSetHash: "",
+    slots: request.slots,
+    tags: tagsFromWire(request.tags),
+    resources: resourcesFromWire(request.resources),
+    role: request.role || "worker",
+    version: "",
+    dataKeepalive: false,
+    liveness: { kind: "reported", ttlMs: request.ttlMs || REPORTED_TTL_MS },
+  };
+}

@@ -1,0 +1,98 @@
+import type { MethodTraits } from "../core/call";
+import { messageOf } from "../core/errors";
+import type { Logger } from "../core/logger";
+import type { MemberIdentity } from "../core/member";
+import type { Store } from "../store/store";
+import type { DescriptorCatalog } from "../wire/descriptor-catalog";
+import type { ClusterView } from "./cluster-view";
+import { KEYS } from "./records";
+
+export interface ServiceContractsParts {
+  readonly catalog: DescriptorCatalog;
+  readonly store: Store;
+  readonly view: ClusterView;
+  readonly logger: Logger;
+  /** Members that may answer calls, local ones included. */
+  members(): Iterable<MemberIdentity>;
+}
+
+/** What is not known of a method's contract: any number of messages, and not to be run twice. */
+const UNKNOWN: MethodTraits = { requestStream: true, responseStream: true, idempotent: false };
+
+/**
+ * The contracts of the workers' services: kept in the store by hash, so that every director can describe every worker, and in
+ * the catalogue that reflection reads.
+ */
+export class ServiceContracts {
+  readonly #parts: ServiceContractsParts;
+  #syncing = false;
+
+  constructor(parts: ServiceContractsParts) {
+    this.#parts = parts;
+  }
+
+  has(hash: string): boolean {
+    return this.#parts.catalog.has(hash) || this.#parts.view.descriptors.has(hash);
+  }
+
+  /** @throws FabricError DESCRIPTOR_CONFLICT; nothing is changed then */
+  take(hash: string, fileDescriptorSet: Uint8Array): void {
+    const { catalog, store, logger } = this.#parts;
+    catalog.add(hash, fileDescriptorSet);
+    this.sync();
+    // Other directors can describe the worker only with the store's copy; this one can without.
+    store.put(KEYS.descriptors(hash), fileDescriptorSet).catch((error: unknown) => {
+      logger.warn("the store did not take a contract; only this director can describe it", {
+        hash,
+        reason: messageOf(error),
+      });
+    });
+  }
+
+  /** Brings the catalogue in line with who is there, once for all changes of this turn of the loop. */
+  syncSoon(): void {
+    if (this.#syncing) return;
+    this.#syncing = true;
+    queueMicrotask(() => {
+      this.#syncing = false;
+      this.sync();
+      void this.#collect();
+    });
+  }
+
+  sync(): void {
+    const { catalog, view, logger } = this.#parts;
+    const members = [...this.#parts.members()];
+    let added = false;
+    for (const hash of catalog.sync(members)) {
+      const bytes = view.descriptors.get(hash);
+      if (!bytes) continue;
+      try {
+        catalog.add(hash, bytes);
+        added = true;
+      } catch (error) {
+        logger.warn("a contract in the store cannot be used", { hash, reason: messageOf(error) });
+      }
+    }
+    if (added) catalog.sync(members);
+  }
+
+  /** Deletes contracts from the store that no member has any more, dead and departed ones included: they may come back. */
+  async #collect(): Promise<void> {
+    const { store, view, logger } = this.#parts;
+    const used = new Set(
+      [...view.members.values(), ...this.#parts.members()].map((member) => member.descriptorSetHash),
+    );
+    for (const hash of view.descriptors.keys()) {
+      if (used.has(hash)) continue;
+      await store.delete(KEYS.descriptors(hash)).catch((error: unknown) => {
+        logger.debug("an unused contract stays in the store for now", { hash, reason: messageOf(error) });
+      });
+    }
+  }
+
+  /** By "/package.Service/Method". */
+  traits(path: string): MethodTraits {
+    return this.#parts.catalog.method(path) ?? UNKNOWN;
+  }
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+
+import { ChannelCredentials, credentials, ServerCredentials } from "@grpc/grpc-js";
+
+import { FabricError, messageOf } from "../core/errors";
+
+/** PEM files; "" for none. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Authorities that a client trusts, and no others. */
+  readonly caFile: string;
+}
+
+/** Plain text unless there is a certificate. @throws FabricError INVALID_ARGUMENT that names the file */
+export function serverCredentials({ certFile, keyFile }: TlsFiles): ServerCredentials {
+  if (certFile === "") return ServerCredentials.createInsecure();
+  const pair = { cert_chain: read(certFile), private_key: read(keyFile) };
+  return checked(certFile, () => ServerCredentials.createSsl(null, [pair]));
+}
+
+/** Plain text unless there are authorities to trust. @throws FabricError INVALID_ARGUMENT that names the file */
+export function channelCredentials({ certFile, keyFile, caFile }: TlsFiles): ChannelCredentials {
+  if (caFile === "") return credentials.createInsecure();
+  const [key, cert] = certFile === "" ? [null, null] : [read(keyFile), read(certFile)];
+  return checked(caFile, () => ChannelCredentials.createSsl(read(caFile), key, cert));
+}
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new FabricError("INVALID_ARGUMENT", `TLS file ${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function checked<T>(file: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new FabricError("INVALID_ARGUMENT", `TLS file ${file} cannot be used: ${messageOf(error)}`, { cause: error });
+  }
+}
