@@ -6,7 +6,7 @@ import tseslint from "typescript-eslint";
 
 const CLOCK = "Take a Clock (core/clock.ts), or nowMs as an argument: only platform/ reads the real one.";
 const RANDOM = "Take a Random (core/random.ts), so that a failure replays from its seed.";
-const ENVIRONMENT = "Take the setting as an argument: bin/ hands the environment to config/.";
+const ENVIRONMENT = "Take the setting as an argument: bin/ and api/ hand the environment to config/.";
 const LOGGER = "Take a Logger (core/logger.ts).";
 
 const impureGlobals = [
@@ -83,7 +83,7 @@ export default defineConfig(
   },
   {
     files: ["src/**/*.ts"],
-    ignores: ["src/platform/**", "src/bin/**"],
+    ignores: ["src/platform/**", "src/api/**", "src/bin/**"],
     rules: {
       "no-restricted-globals": ["error", ...impureGlobals],
       "no-restricted-properties": ["error", ...impureProperties],

@@ -24,8 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ["core", "wire", "client"],
 };
 
-/** Roots put the parts together and may import all of them: the programs, and the package's public entry points. */
-const ROOTS = /^src\/(bin\/.*|index\.ts|worker\/index\.ts|client\/index\.ts)$/;
+/** Roots put the parts together and may import all of them: the programs, what users construct, and the entry points. */
+const ROOTS = /^src\/(bin\/.*|api\/.*|index\.ts|worker\/index\.ts|client\/index\.ts)$/;
 
 /** Each package is known to one place, so that replacing it changes one place. */
 const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {

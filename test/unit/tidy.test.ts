@@ -18,7 +18,7 @@ const BANNED: readonly { readonly where: RegExp; readonly what: RegExp; readonly
   { where: /\.test\.ts$/, what: /\b(describe|it|test)\.only\b|\bf(it|describe)\(/, instead: "let all tests run" },
   { where: /\.test\.ts$/, what: /\bretryTimes\(/, instead: "find out why the test is flaky" },
   {
-    where: /^test\/(unit(?!\/platform)|conformance|integration|simulation)\//,
+    where: /^test\/(unit(?!\/platform)|conformance|integration|simulation)\/.*\.test\.ts$/,
     what: /timers\/promises|=>\s*setTimeout\(\s*\w+\s*,|\bsystemClock\.sleep\(/,
     instead: "move a ManualClock, or wait for the event itself",
   },

@@ -1,8 +1,8 @@
-import { asFabricError, ERRORS, type ErrorCode, FabricError, messageOf } from "../../../src/core/errors";
-import { Status, statusName } from "../../../src/core/status";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../../support/source-files";
+import { asFabricError, ERRORS, type ErrorCode, FabricError, messageOf } from "../../../src/core/errors";
+import { Status, statusName } from "../../../src/core/status";
+import { ROOT, sourceFiles } from "../../support/source-files";
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
@@ -59,5 +59,13 @@ describe("Errors", () => {
 
   it("names statuses by number, and unknown numbers UNKNOWN", () => {
     expect([0, 14, 16, 17, -1].map(statusName)).toEqual(["OK", "UNAVAILABLE", "UNAUTHENTICATED", "UNKNOWN", "UNKNOWN"]);
+  });
+
+  it("every code is used somewhere, or it would document what cannot happen", () => {
+    const text = sourceFiles("src")
+      .filter(({ path }) => path !== "src/core/errors.ts")
+      .map((file) => file.text)
+      .join("\n");
+    expect(CODES.filter((code) => !text.includes(`"${code}"`))).toEqual([]);
   });
 });
