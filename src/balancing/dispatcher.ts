@@ -245,7 +245,7 @@ export class Dispatcher<E extends Endpoint> {
       };
       const fail = (error: unknown) => {
         settle();
-        reject(error as FabricError);
+        reject(error);
       };
       const onAbort = () => fail(abortError(request.signal!));
       const leave = this.#queue.add(laneOf(request), {

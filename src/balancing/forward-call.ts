@@ -1,6 +1,6 @@
 import type { CallEnd, CallListener, Connection, IncomingCall, OutgoingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
-import { CallMetadata } from "../core/call-metadata";
+import type { CallMetadata } from "../core/call-metadata";
 import type { Clock } from "../core/clock";
 import { asFabricError, FabricError } from "../core/errors";
 import { HEDDLE_KEYS } from "../core/heddle-metadata";

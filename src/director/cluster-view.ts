@@ -179,7 +179,7 @@ export class ClusterView {
       case "leader":
         break;
     }
-    return { fact, before, revision: modRevision } as FactChange;
+    return { fact, before, revision: modRevision };
   }
 
   #setMember(memberId: string, record: MemberRecord | undefined, revision: number): FactChange | undefined {

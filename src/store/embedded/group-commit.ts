@@ -45,7 +45,7 @@ export class GroupCommit {
     readonly revision: number;
     readonly entryCount: number;
   }): Promise<void> {
-    if (this.#failure) return Promise.reject(this.#failure.error as Error);
+    if (this.#failure) return Promise.reject(this.#failure.error);
     const batch = (this.#waiting ??= openBatch());
     for (const record of part.records) batch.records.push(record);
     for (const change of part.changes) batch.changes.push(change);
@@ -57,7 +57,7 @@ export class GroupCommit {
 
   /** Resolves once everything appended so far is durable. */
   barrier(): Promise<void> {
-    if (this.#failure) return Promise.reject(this.#failure.error as Error);
+    if (this.#failure) return Promise.reject(this.#failure.error);
     return (this.#waiting ?? this.#flushing)?.flushed ?? Promise.resolve();
   }
 
@@ -99,7 +99,7 @@ export class GroupCommit {
 function openBatch(): OpenBatch {
   let settle: OpenBatch["settle"] = () => {};
   const flushed = new Promise<void>((resolve, reject) => {
-    settle = (error?: unknown) => (error === undefined ? resolve() : reject(error as Error));
+    settle = (error?: unknown) => (error === undefined ? resolve() : reject(error));
   });
   // Appenders have their own branch of the promise; a batch that nobody waits for any more must not end the process.
   flushed.catch(() => {});

@@ -30,10 +30,11 @@ export interface EtcdEndpointOptions {
   readonly clock: Clock;
 }
 
-/** A key range as etcd wants it: from `key` up to, not including, `end`; only `key` when `end` is empty. */
+/** A key range as etcd wants it: from `key` up to, not including, `end`; only `key` when there is no `end`. */
 export interface KeyRange {
   readonly key: Buffer;
-  readonly end: Buffer;
+  /** Never empty: etcd takes a range end that is there but empty for "to the end of all keys". */
+  readonly end?: Buffer;
 }
 
 export interface RangeAnswer {
@@ -99,12 +100,12 @@ export class EtcdEndpoint {
         // A list is one answer, however many members there are.
         "grpc.max_receive_message_length": -1,
         interceptors: [this.#interceptor()],
-      } as NonNullable<IOptions["grpcOptions"]>,
+      },
     });
   }
 
   async range({ key, end }: KeyRange, timeoutMs: number): Promise<RangeAnswer> {
-    return toRangeAnswer(await this.#etcd.kv.range({ key, range_end: end }, this.#deadline(timeoutMs)));
+    return toRangeAnswer(await this.#etcd.kv.range({ key, ...(end && { range_end: end }) }, this.#deadline(timeoutMs)));
   }
 
   async transact(
@@ -187,7 +188,7 @@ export class EtcdEndpoint {
         if (answer.created) listener.created();
         if (answer.events.length > 0) listener.changes(answer.events.map(toChange));
       });
-      stream.write({ create_request: { key, range_end: end, start_revision: String(startRevision) } });
+      stream.write({ create_request: { key, ...(end && { range_end: end }), start_revision: String(startRevision) } });
     });
     opened.catch((error: unknown) => finish(error instanceof Error ? error.message : String(error)));
     return () => {
