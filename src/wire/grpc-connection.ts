@@ -117,6 +117,8 @@ export class GrpcConnection implements Connection {
 
 /** The one place where a duration becomes the wall-clock instant that grpc-js wants. */
 function deadlineIn(timeoutMs: number): Date {
+  // grpc-js compares deadlines with the wall clock, so it is the one to read, whatever Clock the caller has.
+  // eslint-disable-next-line no-restricted-syntax
   const deadline = new Date();
   deadline.setTime(deadline.getTime() + Math.min(Math.max(0, timeoutMs), TIMEOUT_MAX_MS));
   return deadline;

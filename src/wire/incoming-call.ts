@@ -49,5 +49,7 @@ export function incomingCall(stream: ServerDuplexStream<Buffer, Buffer>): Incomi
 function timeoutOf(deadline: Date | number): number | undefined {
   const deadlineMs = typeof deadline === "number" ? deadline : deadline.getTime();
   if (!Number.isFinite(deadlineMs)) return undefined;
+  // grpc-js made the deadline from the wall clock, so only the wall clock says how much of it is left.
+  // eslint-disable-next-line no-restricted-syntax
   return Math.max(0, deadlineMs - new Date().getTime());
 }
