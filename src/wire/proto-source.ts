@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
+import { isNativeError } from "node:util/types";
 // Adds to protobufjs those of Protobuf's own files that it has but does not register.
 import "@grpc/proto-loader";
 import type Protobufjs from "protobufjs";
@@ -93,7 +94,7 @@ function parseSource(name: string, path: string, root: Protobufjs.Root): ProtoSo
   try {
     parsed = protobufjs.parse(text, root, { keepCase: true });
   } catch (cause) {
-    throw invalid(located(messageOf(cause), path), cause);
+    throw invalid(located(cause, path, text), cause);
   } finally {
     parse.filename = null;
   }
@@ -107,8 +108,12 @@ function parseSource(name: string, path: string, root: Protobufjs.Root): ProtoSo
   };
 }
 
-/** protobufjs says "illegal token 'x' (file.proto, line 3)", or no place at all. */
-function located(message: string, path: string): string {
+/** protobufjs says "illegal token 'x' (file.proto, line 3)", or no place at all, or trips over the end of the file. */
+function located(error: unknown, path: string, text: string): string {
+  if (isNativeError(error) && error.name === "TypeError") {
+    return `${path}:${text.trimEnd().split("\n").length}: the file ends in the middle of a definition`;
+  }
+  const message = messageOf(error);
   const line = /^(.*) \((?:.*, )?line (\d+)\)$/s.exec(message);
   return line ? `${path}:${line[2]}: ${line[1]}` : `${path}: ${message}`;
 }
