@@ -74,7 +74,7 @@ export class EtcdStore implements Store {
 
   async get(key: string): Promise<StoreEntry | undefined> {
     checkKey(key);
-    const range: KeyRange = { key: Buffer.from(this.#keyPrefix + key), end: Buffer.alloc(0) };
+    const range: KeyRange = { key: Buffer.from(this.#keyPrefix + key) };
     const { entries } = await this.#read(`get "${key}"`, range);
     return entries[0];
   }
