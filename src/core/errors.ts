@@ -5,7 +5,7 @@ export interface ErrorKind {
   readonly status: Status;
   /**
    * - `never`: the same call fails again.
-   * - `other-worker`: another worker may well succeed now.
+   * - `other-worker`: another worker (or director) may well succeed now.
    * - `after-backoff`: the same call may succeed later.
    */
   readonly retry: "never" | "other-worker" | "after-backoff";
@@ -72,7 +72,7 @@ export const ERRORS = {
   },
   DIRECTOR_STOPPING: {
     status: Status.UNAVAILABLE,
-    retry: "after-backoff",
+    retry: "other-worker",
     executed: "no",
     doc: "This director is shutting down. Use another one.",
   },

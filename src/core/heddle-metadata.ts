@@ -1,3 +1,5 @@
+import { CallMetadata } from "./call-metadata";
+
 /** Metadata keys that mean something to the fabric. */
 export const HEDDLE_KEYS = {
   /** Request: only workers whose tags match this selector. */
@@ -17,9 +19,37 @@ export const HEDDLE_KEYS = {
 } as const;
 
 /** Request keys that are meant for the director and are not forwarded to the worker. */
-export const ROUTING_KEYS: ReadonlySet<string> = new Set([
+const ROUTING_KEYS: ReadonlySet<string> = new Set([
   HEDDLE_KEYS.match,
   HEDDLE_KEYS.affinity,
   HEDDLE_KEYS.policy,
   HEDDLE_KEYS.worker,
 ]);
+
+/** What a call's metadata asks of the balancer. */
+export interface Routing {
+  readonly match?: string;
+  readonly affinityKey?: string;
+  readonly policy?: string;
+  readonly memberId?: string;
+}
+
+export function routingOf(metadata: CallMetadata): Routing {
+  const match = metadata.text(HEDDLE_KEYS.match);
+  const affinityKey = metadata.text(HEDDLE_KEYS.affinity);
+  const policy = metadata.text(HEDDLE_KEYS.policy);
+  const memberId = metadata.text(HEDDLE_KEYS.worker);
+  return {
+    ...(match === undefined ? {} : { match }),
+    ...(affinityKey === undefined ? {} : { affinityKey }),
+    ...(policy === undefined ? {} : { policy }),
+    ...(memberId === undefined ? {} : { memberId }),
+  };
+}
+
+/** What the worker is sent of it. */
+export function withoutRouting(metadata: CallMetadata): CallMetadata {
+  const rest = new CallMetadata();
+  for (const [key, value] of metadata.entries()) if (!ROUTING_KEYS.has(key)) rest.append(key, value);
+  return rest;
+}

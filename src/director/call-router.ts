@@ -4,10 +4,10 @@ import { parseSelector } from "../balancing/selector";
 import { serviceOf } from "../balancing/service-index";
 import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
-import { CallMetadata } from "../core/call-metadata";
+import type { CallMetadata } from "../core/call-metadata";
 import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
-import { HEDDLE_KEYS, ROUTING_KEYS } from "../core/heddle-metadata";
+import { HEDDLE_KEYS, routingOf, withoutRouting } from "../core/heddle-metadata";
 import type { MemberRecord } from "../core/member";
 import type { ServiceContracts } from "./service-contracts";
 import type { PooledEndpoint, WorkerPool } from "./worker-pool";
@@ -51,31 +51,12 @@ export class CallRouter {
   }
 
   #forwarded(metadata: CallMetadata): CallMetadata {
-    const forwarded = new CallMetadata();
-    let via = this.#parts.directorId;
-    for (const [key, value] of metadata.entries()) {
-      if (key === HEDDLE_KEYS.via) via = `${String(value)},${via}`;
-      else if (!ROUTING_KEYS.has(key)) forwarded.append(key, value);
-    }
-    forwarded.append(HEDDLE_KEYS.via, via);
+    const { directorId } = this.#parts;
+    const forwarded = withoutRouting(metadata);
+    const via = metadata.text(HEDDLE_KEYS.via);
+    forwarded.set(HEDDLE_KEYS.via, via === undefined ? directorId : `${via},${directorId}`);
     return forwarded;
   }
-}
-
-/** What a call's metadata asks of the balancer. */
-export function routingOf(
-  metadata: CallMetadata,
-): Pick<DispatchRequest, "match" | "affinityKey" | "policy" | "memberId"> {
-  const match = metadata.text(HEDDLE_KEYS.match);
-  const affinityKey = metadata.text(HEDDLE_KEYS.affinity);
-  const policy = metadata.text(HEDDLE_KEYS.policy);
-  const memberId = metadata.text(HEDDLE_KEYS.worker);
-  return {
-    ...(match === undefined ? {} : { match }),
-    ...(affinityKey === undefined ? {} : { affinityKey }),
-    ...(policy === undefined ? {} : { policy }),
-    ...(memberId === undefined ? {} : { memberId }),
-  };
 }
 
 /** What a call asks for, as far as it decides who may take it. */

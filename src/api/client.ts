@@ -1,0 +1,58 @@
+import { createPolicyRegistry } from "../balancing/policy-registry";
+import type { BalancingPolicy } from "../balancing/picker";
+import { FabricClient } from "../client/fabric-client";
+import { loadClientConfig, type ClientOptions as ClientSettings } from "../config/roles";
+import type { Environment } from "../config/setting";
+import type { Logger } from "../core/logger";
+import { SILENT_LOGGER } from "../core/logger";
+import { GrpcConnection } from "../wire/grpc-connection";
+import { channelCredentials } from "../wire/tls";
+import { newId, processParts } from "./process-parts";
+
+export { CallError, ERRORS, FabricError, type ErrorCode } from "../core/errors";
+export { Status } from "../core/status";
+export { CallMetadata } from "../core/call-metadata";
+export type { FabricClient } from "../client/fabric-client";
+export type { GenerateOptions, GeneratedToken } from "../client/generate";
+export type { CallOptions, TypedClient } from "../wire/typed-client";
+export type { ServiceDefinition } from "../wire/service-definition";
+
+/** What a client is made of. Settings that are not given come from the environment; see docs/configuration.md. */
+export interface ConnectOptions extends ClientSettings {
+  /** Policies of your own by name, for `balancer` and `heddle-policy` in direct mode. */
+  readonly policies?: Readonly<Record<string, BalancingPolicy>>;
+  /** Where settings come from. Default: the process's environment. */
+  readonly env?: Environment;
+  /** Default: says nothing. */
+  readonly logger?: Logger;
+}
+
+/** Request bytes kept for another attempt; the director's default. */
+const RETRY_BUFFER_BYTES = 256 * 1024;
+
+/**
+ * Makes a client of the fabric. It begins to connect at once and needs nobody to be there yet: calls wait, within their
+ * deadline, for a worker that can take them. `close` it to let the process end.
+ * @throws ConfigError with every mistake in the settings
+ */
+export function connect(options: ConnectOptions = {}): FabricClient {
+  const { policies, env, logger, ...settings } = options;
+  const config = loadClientConfig(env ?? process.env, settings);
+  const parts = processParts(logger ?? SILENT_LOGGER, { level: config.logLevel, format: config.logFormat });
+  const registry = createPolicyRegistry(policies ? { extra: policies } : {});
+  if (config.balancer !== "") registry.resolve(config.balancer);
+  const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  return new FabricClient({
+    ...parts,
+    config: { ...config, retryBufferBytes: RETRY_BUFFER_BYTES },
+    registry,
+    newId,
+    connect: (address, { keepalive }) =>
+      new GrpcConnection(address, {
+        credentials: channelCredentials(tls),
+        keepaliveMs: keepalive ? config.dataKeepaliveMs : 0,
+        messageMaxBytes: config.messageMaxBytes,
+        reconnectMaxMs: config.reconnectMaxMs,
+      }),
+  });
+}

@@ -1,0 +1,15 @@
+/** Everything Heddle offers to programs. Workers and clients may take less: "heddle/worker", "heddle/client". */
+export * from "./client";
+export { createDirector, type Director, type DirectorOptions } from "./director";
+export { createWorker, service, type Worker, type WorkerOptions } from "./worker";
+export type { CallContext, Handler, Handlers, MountedService, MemberEvent } from "./worker";
+export type { Endpoint } from "../balancing/endpoint";
+export type { BalancingPolicy, Picker, PickRequest, PickResult } from "../balancing/picker";
+export type { Random } from "../core/random";
+export type { Logger } from "../core/logger";
+export {
+  ComputeServiceDefinition,
+  DirectorServiceDefinition,
+  FILE_DESCRIPTOR_SET,
+  InferenceServiceDefinition,
+} from "../wire/contract";

@@ -1,0 +1,265 @@
+import { Balancer } from "../balancing/balancer";
+import { Dispatcher } from "../balancing/dispatcher";
+import { forwardCall } from "../balancing/forward-call";
+import type { BalancingPolicy } from "../balancing/picker";
+import type { PolicyRegistry } from "../balancing/policy-registry";
+import { createPolicyRegistry } from "../balancing/policy-registry";
+import { serviceOf } from "../balancing/service-index";
+import type { CallListener, CallStart, Connection, MethodTraits, OutgoingCall } from "../core/call";
+import type { Clock } from "../core/clock";
+import { FabricError } from "../core/errors";
+import { routingOf, withoutRouting } from "../core/heddle-metadata";
+import type { Logger } from "../core/logger";
+import { NO_LOAD } from "../core/member";
+import type { Random } from "../core/random";
+import { DirectorServiceDefinition } from "../wire/contract";
+import type { ServiceDefinition } from "../wire/service-definition";
+import { typedClient, type CallStarter, type TypedClient } from "../wire/typed-client";
+import { EndpointPool, type ClientEndpoint, type EndpointDescription } from "./endpoint-pool";
+import { watchEndpoints, type EndpointList } from "./endpoint-watch";
+import { localCall } from "./local-call";
+import { generate, type GenerateOptions, type GeneratedToken } from "./generate";
+
+/**
+ * - `direct`: picks a worker here and connects to it; goes on while every director is down.
+ * - `proxy`: all calls through a director; for clients that cannot reach the workers.
+ * - `auto`: direct where a worker of the service is connected, else proxy.
+ */
+export type ClientMode = "direct" | "proxy" | "auto";
+
+export interface FabricClientConfig {
+  readonly directors: readonly string[];
+  readonly mode: ClientMode;
+  /** Policy of direct mode; "" takes the cluster's. */
+  readonly balancer: string;
+  readonly attemptsMax: number;
+  /** Deadline of unary calls that are given none; 0 for none. */
+  readonly callTimeoutMs: number;
+  readonly reconnectMaxMs: number;
+  readonly retryBufferBytes: number;
+}
+
+export interface FabricClientParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly config: FabricClientConfig;
+  readonly registry: PolicyRegistry;
+  connect(address: string, options: { readonly keepalive: boolean }): Connection;
+  newId(): string;
+}
+
+type Calling = Dispatcher<ClientEndpoint>;
+
+/** Stays with the first director that answers, so that one connection carries all; the others are for when it fails. */
+const firstThatAnswers: BalancingPolicy = (endpoints) => ({
+  pick: ({ excluded }) => {
+    const endpoint = endpoints.find(({ memberId }) => !excluded?.has(memberId)) ?? endpoints[0];
+    return endpoint ? { kind: "picked", endpoint } : { kind: "wait" };
+  },
+});
+
+/** The service under which directors stand in their own balancer: they take every call. */
+const ANY_SERVICE = "*";
+
+/** Calls the services of the fabric, wherever their workers are. */
+export class FabricClient {
+  readonly #parts: FabricClientParts;
+  readonly #stop = new AbortController();
+  readonly #workers: EndpointPool;
+  readonly #workerBalancer: Balancer<ClientEndpoint>;
+  readonly #direct: Calling;
+  readonly #directors: EndpointPool;
+  readonly #proxy: Calling;
+  readonly #watching: Promise<void>;
+  #known: readonly string[];
+  #listed = false;
+
+  constructor(parts: FabricClientParts) {
+    this.#parts = parts;
+    const { clock, random, config, registry } = parts;
+    this.#known = config.directors;
+    this.#workerBalancer = new Balancer({ random, registry, ...(config.balancer ? { policy: config.balancer } : {}) });
+    this.#workers = this.#pool(this.#workerBalancer);
+    this.#direct = this.#dispatcher(this.#workerBalancer, (method) => this.#explainWorkers(method));
+    const directorBalancer = new Balancer<ClientEndpoint>({
+      random,
+      registry: createPolicyRegistry({ extra: { "first-that-answers": firstThatAnswers } }),
+      policy: "first-that-answers",
+    });
+    this.#directors = this.#pool(directorBalancer);
+    this.#directors.apply(config.directors.map(directorEndpoint));
+    this.#proxy = this.#dispatcher(directorBalancer, () => this.#explainDirectors());
+    this.#watching = config.mode === "proxy" ? Promise.resolve() : this.#watch();
+  }
+
+  /** The director's own service, through whichever director answers. */
+  get director(): TypedClient<DirectorServiceDefinition> {
+    return typedClient(
+      DirectorServiceDefinition,
+      this.#starter((call, listener) => this.#through(this.#proxy, ANY_SERVICE, call, listener)),
+    );
+  }
+
+  /** A typed client of a service, by its generated definition. Cheap; calls share this client's connections. */
+  client<S extends ServiceDefinition>(definition: S): TypedClient<S> {
+    return typedClient(
+      definition,
+      this.#starter((call, listener) => this.#start(call, listener)),
+    );
+  }
+
+  /**
+   * The tokens of an answer, without gap or repeat, whichever workers die meanwhile: a stream that breaks is opened again on another worker,
+   * with the same connection id and the last sequence received.
+   */
+  generate(options: GenerateOptions): AsyncIterable<GeneratedToken> {
+    const { clock, random, newId } = this.#parts;
+    return generate((definition) => this.client(definition), { clock, random, newId }, options);
+  }
+
+  /** Addresses of the workers that direct mode can pick now. */
+  get workers(): readonly string[] {
+    return this.#workers.ready.map((endpoint) => endpoint.address);
+  }
+
+  /** Resolves when direct mode can pick a worker that serves this, or, in proxy mode, a director answers. */
+  async whenReady(service?: string): Promise<void> {
+    const pool = this.#parts.config.mode === "proxy" ? this.#directors : this.#workers;
+    const isThere = (endpoint: ClientEndpoint) =>
+      service === undefined || pool === this.#directors || endpoint.services.has(service);
+    while (!this.#stop.signal.aborted && !pool.ready.some(isThere)) await pool.whenChanged();
+  }
+
+  /** Ends the calls in flight and closes every connection. Twice is once. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    const closed = new FabricError("CANCELLED", "the client was closed");
+    this.#direct.close(closed);
+    this.#proxy.close(closed);
+    this.#workers.close();
+    this.#directors.close();
+    await this.#watching;
+  }
+
+  #starter(start: CallStarter["start"]): CallStarter {
+    const { callTimeoutMs } = this.#parts.config;
+    return {
+      start: (call, listener) => {
+        const isUnary = !call.traits.requestStream && !call.traits.responseStream;
+        const needsDeadline = isUnary && call.timeoutMs === undefined && callTimeoutMs > 0;
+        return start(needsDeadline ? { ...call, timeoutMs: callTimeoutMs } : call, listener);
+      },
+    };
+  }
+
+  #start(call: CallStart & { readonly traits: MethodTraits }, listener: CallListener): OutgoingCall {
+    const method = call.path.slice(1);
+    const service = serviceOf(method);
+    const { mode } = this.#parts.config;
+    const direct =
+      mode === "direct" || (mode === "auto" && this.#workers.ready.some(({ services }) => services.has(service)));
+    if (!direct) return this.#through(this.#proxy, ANY_SERVICE, call, listener);
+    return this.#through(this.#direct, method, call, listener);
+  }
+
+  #through(
+    dispatcher: Calling,
+    method: string,
+    call: CallStart & { readonly traits: MethodTraits },
+    listener: CallListener,
+  ): OutgoingCall {
+    const isDirect = dispatcher === this.#direct;
+    const { outgoing, incoming } = localCall(call, listener);
+    forwardCall(incoming, {
+      dispatcher,
+      clock: this.#parts.clock,
+      retryBufferBytes: this.#parts.config.retryBufferBytes,
+      metadata: isDirect ? withoutRouting(call.metadata) : call.metadata,
+      request: { method, idempotent: call.traits.idempotent, ...(isDirect ? routingOf(call.metadata) : {}) },
+    });
+    return outgoing;
+  }
+
+  #pool(balancer: Balancer<ClientEndpoint>): EndpointPool {
+    return new EndpointPool({
+      clock: this.#parts.clock,
+      balancer,
+      connect: ({ address, dataKeepalive }) => this.#parts.connect(address, { keepalive: dataKeepalive }),
+    });
+  }
+
+  #dispatcher(balancer: Balancer<ClientEndpoint>, explain: (method: string) => FabricError): Calling {
+    const { clock, random, config } = this.#parts;
+    return new Dispatcher({
+      balancer,
+      clock,
+      random,
+      attemptsMax: config.attemptsMax,
+      unready: { explain: ({ method }) => explain(method) },
+    });
+  }
+
+  #watch(): Promise<void> {
+    const { clock, random, logger, config } = this.#parts;
+    return watchEndpoints(
+      {
+        clock,
+        random,
+        logger,
+        reconnectMaxMs: config.reconnectMaxMs,
+        directors: () => this.#known,
+        connect: (address) => this.#parts.connect(address, { keepalive: true }),
+        changed: (list) => this.#apply(list),
+      },
+      this.#stop.signal,
+    );
+  }
+
+  #apply({ endpoints, policy, directors }: EndpointList): void {
+    const { config, logger } = this.#parts;
+    this.#listed = true;
+    this.#known = [...config.directors, ...directors.filter((address) => !config.directors.includes(address))];
+    this.#directors.apply(this.#known.map(directorEndpoint));
+    if (config.balancer === "" && policy !== this.#workerBalancer.policyName) {
+      try {
+        this.#workerBalancer.setPolicy(policy);
+      } catch {
+        logger.debug("the cluster's policy is not known to this client", { policy });
+      }
+    }
+    this.#workers.apply(endpoints);
+  }
+
+  #explainWorkers(method: string): FabricError {
+    if (!this.#listed) return this.#explainDirectors();
+    const named = [...this.#workers.endpoints]
+      .slice(0, 8)
+      .map(({ memberId, notReadyReason }) => `${memberId} (${notReadyReason || "ready"})`);
+    return new FabricError(
+      "NO_READY_WORKER",
+      `No workers available for ${method}: the directors list ${this.#workers.size}: ${named.join(", ")}`,
+    );
+  }
+
+  #explainDirectors(): FabricError {
+    const named = [...this.#directors.endpoints].map(
+      ({ address, notReadyReason }) => `${address} (${notReadyReason || "ready"})`,
+    );
+    return new FabricError("DIRECTOR_UNREACHABLE", `no director answers: ${named.join(", ")}`);
+  }
+}
+
+function directorEndpoint(address: string): EndpointDescription {
+  return {
+    memberId: address,
+    address,
+    incarnation: 0,
+    services: [ANY_SERVICE],
+    tags: {},
+    slots: 0,
+    standby: false,
+    reportedLoad: NO_LOAD,
+    dataKeepalive: true,
+  };
+}
