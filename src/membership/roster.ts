@@ -75,7 +75,7 @@ export class Roster {
       if (eligible(member)) chosen.add(member);
     }
     if (chosen.size === count) return [...chosen];
-    const rest = this.#dense.filter((member) => !chosen.has(member) && eligible(member));
+    const rest = this.#dense.filter(eligible);
     while (chosen.size < count && rest.length > 0) {
       const position = random.below(rest.length);
       chosen.add(rest[position]!);

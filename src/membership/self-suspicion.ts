@@ -65,7 +65,8 @@ export class Attention {
    */
   observe(nowMs: number, isTick: boolean): number {
     if (isTick || this.#stalls.isLate(nowMs)) {
-      // What was observed since the tick fell due proves that the loop ran then.
+      // What was observed since the tick fell due proves that the loop ran then. (Should a broken clock go back, this is
+      // negative and takes the step back out of attentive time, which so never goes back.)
       const stallMs = Math.min(this.#stalls.observe(nowMs), nowMs - this.#lastSeenMs);
       this.#stalledMs += stallMs;
       if (stallMs > 0) this.#hold(this.attentiveMs(nowMs), stallMs);

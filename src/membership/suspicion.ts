@@ -98,8 +98,8 @@ function askOthers(step: Step, member: TrackedMember): boolean {
   if (member.phase.kind !== "suspect") return false;
   // A mass loss would make k probes for each: a storm, at the moment when no verdict can follow anyway.
   if (freeze.isFrozen(step.nowMs)) return false;
-  const canAnswer = (other: TrackedMember) => other !== member && isWitness(other, step.nowMs);
-  const asked = roster.sample(options.probeFanout, random, canAnswer).map((other) => other.memberId);
+  const witnesses = roster.sample(options.probeFanout, random, (other) => isWitness(other, step.nowMs));
+  const asked = witnesses.map((other) => other.memberId);
   if (asked.length === 0) return false;
   const probeId = step.parts.probeIds.next();
   const deadlineMs = step.nowMs + options.probeTimeoutMs;
@@ -110,7 +110,7 @@ function askOthers(step: Step, member: TrackedMember): boolean {
   return true;
 }
 
-/** Alive, with a stream on which it can be asked, and not silent itself. */
+/** Alive, so no suspect, with a stream on which it can be asked, and not silent itself. */
 function isWitness(other: TrackedMember, nowMs: number): boolean {
   if (other.record.state !== "alive" || !other.session) return false;
   return !other.isSilent(nowMs);

@@ -122,11 +122,11 @@ describe("R-02 a director that restarted relearns its workers", () => {
   });
 
   test("many adopted at once are no mass loss: their grace is not frozen", () => {
-    const rig = new MembershipRig();
+    const rig = new MembershipRig({ reattachGraceMs: 5_000 });
     for (let index = 0; index < 20; index += 1) {
       rig.apply({ kind: "adopt", record: recordOf("alive", { memberId: `m${index}` }) });
     }
-    rig.run(10_200);
+    rig.run(5_200);
     expect(rig.membership.countByState.dead).toBe(20);
   });
 });

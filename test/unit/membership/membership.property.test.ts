@@ -140,6 +140,8 @@ class Witness {
       expect(member.ready).toBe(mayBeReady); // M4
       expect(member.notReadyReason === "").toBe(member.ready);
       expect(isGone(state) && member.sessionId !== undefined).toBe(false);
+      const isPresent = state === "joining" || state === "alive" || state === "draining";
+      expect(isPresent && liveness.kind === "attached" && member.sessionId === undefined).toBe(false);
       expect(Number.isFinite(member.phi(this.rig.nowMs))).toBe(true);
     }
     expect(this.rig.membership.countByState).toMatchObject(counted);

@@ -142,13 +142,24 @@ describe("R-08 PhiAccrualDetector", () => {
   });
 
   test("the running sums are still exact after a million beats of mixed size", () => {
-    const intervalsMs = Array.from({ length: 1_000_000 }, (_, index) => 700 + ((index * 7_919) % 601) + 1 / 3);
+    const intervalsMs = Array.from({ length: 1_000_037 }, (_, index) => 700 + ((index * 7_919) % 601) + 1 / 3);
     const { detector } = fed(intervalsMs);
     const window = intervalsMs.slice(-100);
     const meanMs = window.reduce((sum, value) => sum + value, 0) / 100;
     const variance = window.reduce((sum, value) => sum + (value - meanMs) ** 2, 0) / 100;
     expect(detector.estimate.meanMs).toBeCloseTo(meanMs, 6);
     expect(detector.estimate.deviationMs).toBeCloseTo(Math.sqrt(variance), 6);
+  });
+
+  test("intervals that left the window leave no rounding error behind, however large they were", () => {
+    for (let seed = 0; seed < 20; seed += 1) {
+      const hugeMs = Array.from({ length: 2_000 }, (_, index) => 1e10 * (1 + (((index + seed) * 0.618) % 1)));
+      const { detector, lastMs } = fed(hugeMs, { ...SECOND, minDeviationMs: 1 });
+      expect(detector.estimate.meanMs).toBeGreaterThan(1e9);
+      for (let beat = 1; beat <= 200; beat += 1) detector.beat(lastMs + beat * 1_000);
+      expect(detector.estimate.meanMs).toBeCloseTo(1_000, 1);
+      expect(detector.estimate.deviationMs).toBe(1);
+    }
   });
 
   test("refuses options that cannot work", () => {
