@@ -3,7 +3,7 @@ import type { Dispatcher } from "../balancing/dispatcher";
 import type { PolicyRegistry } from "../balancing/policy-registry";
 import { parseSelector } from "../balancing/selector";
 import type { Clock } from "../core/clock";
-import { FabricError } from "../core/errors";
+import type { Leader } from "../store/election";
 import type { Store } from "../store/store";
 import {
   HealthStatus,
@@ -22,14 +22,6 @@ import type { MemberReport } from "./member-report";
 import { encodeRecord, KEYS } from "./records";
 import type { Sessions } from "./sessions";
 import type { PooledEndpoint, WorkerPool } from "./worker-pool";
-
-/** Who leads the singleton duties. */
-export interface Leader {
-  readonly directorId: string;
-  readonly address: string;
-  /** Fencing token: rises with every new leadership. */
-  readonly epoch: number;
-}
 
 export interface ClusterRpcsParts {
   readonly directorId: string;
@@ -208,9 +200,4 @@ function explain(parts: ClusterRpcsParts, request: ExplainRequest) {
   if (picked.kind === "picked") return { pickedMemberId: picked.endpoint.memberId, policy, candidates };
   const reason = shortage.refuse(asked) ?? shortage.explain(asked);
   return { policy, candidates, message: reason.message };
-}
-
-/** A leader that cannot be asked to go. */
-export function noOtherLeader(): FabricError {
-  return new FabricError("LEADER_UNAVAILABLE", "there is no other director that could lead");
 }

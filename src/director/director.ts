@@ -9,6 +9,7 @@ import type { Logger } from "../core/logger";
 import type { Intent, MemberRecord } from "../core/member";
 import type { Random } from "../core/random";
 import type { MembershipOptions } from "../membership/membership-options";
+import type { Leader } from "../store/election";
 import type { Session, Store } from "../store/store";
 import { acceptAttach, ATTACH_PATH } from "../wire/attach-stream";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
@@ -24,7 +25,7 @@ import { MemberReport } from "./member-report";
 import { MemberWriter } from "./member-writer";
 import { MembershipHost } from "./membership-host";
 import { PoolLog } from "./pool-log";
-import type { DirectorRecord } from "./records";
+import { ELECTION_PREFIX, type DirectorRecord } from "./records";
 import { ServiceContracts } from "./service-contracts";
 import { Sessions } from "./sessions";
 import { WorkerPool, type PooledEndpoint } from "./worker-pool";
@@ -101,7 +102,6 @@ export class Director {
   readonly #report: MemberReport;
   readonly #assignments: Assignments;
   readonly #attach: AttachService;
-  readonly #leadership: Leadership;
   readonly #events: EventLog;
   readonly #shortage: Shortage;
   readonly #poolLog: PoolLog;
@@ -109,6 +109,8 @@ export class Director {
   readonly #startedAtMs: number;
   #startedAtUnixMs = 0;
   #address = "";
+  /** From the moment the address is known: candidates are named with it. */
+  #leadership: Leadership | undefined;
   #tasks: Promise<void>[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -181,14 +183,6 @@ export class Director {
     });
     this.#assignments = new Assignments(clock, config.assignmentTtlMs);
     this.#attach = this.#makeAttachService();
-    this.#leadership = new Leadership({
-      store,
-      clock,
-      random,
-      logger,
-      record: () => this.#record(),
-      ttlMs: config.sessionTtlMs,
-    });
     this.#poolLog = new PoolLog(clock, logger);
     this.#view.onChange((changes) => this.#follow(changes));
     this.#events.subscribe((event) => {
@@ -224,7 +218,7 @@ export class Director {
     const bound = await server.listen(config.address, "DIRECTOR_ADDR");
     this.#address = config.advertiseAddress || bound;
     this.#background("the lease", this.#session.run(signal));
-    this.#background("the election", this.#leadership.run(signal));
+    this.#leadership = this.#standForElection();
     this.#background("the clock of membership", this.#membership.tick(signal));
     logger.info("✅ Director registered itself in cluster", { director: config.directorId });
     logger.info("✅ Cluster enabled - Director is now discoverable");
@@ -246,7 +240,7 @@ export class Director {
     const { server, clock, store, logger, config } = this.#parts;
     logger.info(`🚪 stopping: ${this.#dispatcher.counts.inFlight} calls in flight`);
     this.#parts.onServing?.(false, this.#services());
-    await this.#leadership.resign();
+    await this.#leadership?.stop();
     this.#attach.stop();
     this.#membership.stop();
     this.#stop.abort();
@@ -263,6 +257,17 @@ export class Director {
     await store.close();
     await Promise.allSettled(this.#tasks);
     logger.info("👋 director stopped");
+  }
+
+  #standForElection(): Leadership {
+    const { store, clock, random, logger, config } = this.#parts;
+    const candidate = { directorId: config.directorId, address: this.#address };
+    return new Leadership({ store, clock, random, logger, candidate, prefix: ELECTION_PREFIX });
+  }
+
+  #transferLeadership(to: string): Promise<Leader> {
+    if (!this.#leadership) throw new FabricError("LEADER_UNAVAILABLE", "this director is only starting");
+    return this.#leadership.transferTo(to);
   }
 
   #background(what: string, task: Promise<void>): void {
@@ -351,8 +356,8 @@ export class Director {
       stopping: this.#stop.signal,
       newId: () => this.#parts.newId(),
       loopLagMs: () => this.#parts.loopLagMs(),
-      leader: () => this.#leadership.current(),
-      transferLeadership: (to) => this.#leadership.transferTo(to),
+      leader: () => this.#leadership?.current(),
+      transferLeadership: (to) => this.#transferLeadership(to),
       caughtUp: (revision) => this.#view.caughtUp(revision),
       revision: () => this.#view.revision,
       ready: () => this.#pool.ready,

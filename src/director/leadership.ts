@@ -1,12 +1,42 @@
-import type { Leader } from "./cluster-rpcs";
+import { FabricError } from "../core/errors";
+import { Election, type ElectionOptions, type Leader } from "../store/election";
+
+/** The director's part in the election of the leader. Routing never needs the leader: it only has the singleton duties. */
 export class Leadership {
-  constructor(_parts: unknown) {}
+  readonly #options: ElectionOptions;
+  readonly #election: Election;
+
+  /** Takes part from now on. */
+  constructor(options: ElectionOptions) {
+    this.#options = options;
+    this.#election = Election.start(options);
+  }
+
+  /** Who leads, as last seen. */
   current(): Leader | undefined {
-    return undefined;
+    return this.#election.leader();
   }
-  async run(_signal: AbortSignal): Promise<void> {}
-  async transferTo(_to: string): Promise<Leader> {
-    throw new Error("x");
+
+  /**
+   * Hands the lead to another director; "" lets any other have it.
+   * @throws FabricError LEADER_UNAVAILABLE when this is not the leader, or the other does not take over
+   */
+  async transferTo(directorId: string): Promise<Leader> {
+    const self = this.#options.candidate.directorId;
+    if (!this.#election.isLeader()) {
+      const leader = this.current();
+      const who = leader ? `${leader.directorId} at ${leader.address} does: ask it` : "nobody does now";
+      throw new FabricError("LEADER_UNAVAILABLE", `director ${self} does not lead, ${who}`);
+    }
+    const others = this.#election.candidates().filter((candidate) => candidate.directorId !== self);
+    const successor = directorId || others[0]?.directorId;
+    if (successor === undefined)
+      throw new FabricError("LEADER_UNAVAILABLE", "there is no other director that could lead");
+    return this.#election.transferTo(successor);
   }
-  async resign(): Promise<void> {}
+
+  /** Leaves the election; a leader's place is free at once. */
+  stop(): Promise<void> {
+    return this.#election.stop();
+  }
 }

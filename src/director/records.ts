@@ -1,8 +1,10 @@
 import type { Intent, MemberRecord } from "../core/member";
-import type { StoreEntry } from "../store/store";
 
 /** Everything the cluster shares is under this prefix. */
 export const CLUSTER_PREFIX = "cluster/";
+
+/** Below this the election keeps its own keys; one of them says who leads. */
+export const ELECTION_PREFIX = `${CLUSTER_PREFIX}election/`;
 
 const MEMBERS = `${CLUSTER_PREFIX}members/`;
 const INTENTS = `${CLUSTER_PREFIX}intents/`;
@@ -15,7 +17,7 @@ export const KEYS = {
   director: (directorId: string) => `${DIRECTORS}${directorId}`,
   descriptors: (hash: string) => `${DESCRIPTORS}${hash}`,
   balancing: `${CLUSTER_PREFIX}settings/balancing`,
-  leader: `${CLUSTER_PREFIX}leader`,
+  leader: `${ELECTION_PREFIX}leader`,
 } as const;
 
 /** A director as the others see it. Leased: it goes with the director's session. */
@@ -33,7 +35,11 @@ export type ClusterFact =
   | { readonly kind: "director"; readonly id: string; readonly value: DirectorRecord | undefined }
   | { readonly kind: "descriptors"; readonly id: string; readonly value: Uint8Array | undefined }
   | { readonly kind: "balancing"; readonly id: ""; readonly value: string | undefined }
-  | { readonly kind: "leader"; readonly id: ""; readonly value: DirectorRecord | undefined };
+  | {
+      readonly kind: "leader";
+      readonly id: "";
+      readonly value: Pick<DirectorRecord, "directorId" | "address"> | undefined;
+    };
 
 export function encodeRecord(record: MemberRecord | Intent | DirectorRecord | string): Uint8Array {
   return Buffer.from(JSON.stringify(record), "utf8");
@@ -58,5 +64,3 @@ export function readFact(key: string, value: Uint8Array | undefined): ClusterFac
   if (key === KEYS.leader) return { kind: "leader", id: "", value: json<DirectorRecord>() };
   return undefined;
 }
-
-export type KeyedEntry = Pick<StoreEntry, "key" | "value" | "modRevision">;
