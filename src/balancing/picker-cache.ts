@@ -20,6 +20,11 @@ export interface PickerCacheOptions {
   readonly endpointsMax?: number;
 }
 
+/** A picker that none of the last so many picks used is given up: it would go on costing every call its notifications. */
+const IDLE_USES = 16_384;
+/** How often idle pickers are looked for, in uses. */
+const SWEEP_USES = 4_096;
+
 /**
  * The pickers made for one snapshot, the least recently used ones given up beyond the bounds. A hit costs one map look-up and
  * one store; finding the oldest is a scan, paid when a picker is made anyway.
@@ -46,6 +51,7 @@ export class PickerCache<E extends Endpoint> {
         const entry = entries.get(key);
         if (entry === undefined) return undefined;
         entry.usedAt = this.#useCount += 1;
+        if (this.#useCount % SWEEP_USES === 0) this.#dropIdle();
         return entry.picker;
       },
       add: (key, picker, size) => {
@@ -61,6 +67,10 @@ export class PickerCache<E extends Endpoint> {
   /** Closes all pickers and forgets them. */
   clear(): void {
     for (const entry of [...this.#entries]) this.#drop(entry);
+  }
+
+  #dropIdle(): void {
+    for (const entry of [...this.#entries]) if (entry.usedAt < this.#useCount - IDLE_USES) this.#drop(entry);
   }
 
   #shrink(): void {

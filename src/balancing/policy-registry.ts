@@ -1,4 +1,5 @@
 import { FabricError } from "../core/errors";
+import { guardedPolicy } from "./guarded-policy";
 import type { BalancingPolicy } from "./picker";
 import { resolvePolicyName, squash } from "./policy-names";
 import { POLICIES } from "./policy-table";
@@ -32,7 +33,7 @@ export function createPolicyRegistry(options: PolicyRegistryOptions = {}): Polic
     if (typeof policy !== "function") {
       throw new FabricError("INVALID_ARGUMENT", `balancing policy "${name}" is not a function`);
     }
-    policies.set(name, policy);
+    policies.set(name, guardedPolicy(name, policy));
   }
   const names = [...policies.keys()];
   // Callers name policies in metadata of each call, so a known spelling must not search the list again.

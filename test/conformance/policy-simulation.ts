@@ -76,14 +76,25 @@ export function simulate<E extends Endpoint>(options: SimulationOptions<E>): Sim
     const failed = options.fails?.(endpoint) ?? false;
     calls.push({ memberId: endpoint.memberId, startedAtMs: arrivesAtMs, latencyMs, failed });
     const endsAtMs = arrivesAtMs + latencyMs;
-    const at = running.findIndex((other) => other.endsAtMs <= endsAtMs);
-    running.splice(at === -1 ? running.length : at, 0, {
+    running.splice(placeOf(endsAtMs, running), 0, {
       endsAtMs,
       end: () => accounting.finish(failed ? "failed" : "ok"),
     });
   }
   endUntil(Math.max(endMs, running[0]?.endsAtMs ?? 0));
   return calls;
+}
+
+/** Where to put an end so that the next one to come stays last. */
+function placeOf(endsAtMs: number, running: readonly { readonly endsAtMs: number }[]): number {
+  let low = 0;
+  let high = running.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (running[middle]!.endsAtMs > endsAtMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** How many of the calls went to each endpoint, in the endpoints' order. */

@@ -187,23 +187,35 @@ describe("Balancer", () => {
     expect(heard).toBe(2);
   });
 
-  it("takes a user's policy, and turns what that throws into a failed call", () => {
-    const broken: BalancingPolicy = () => ({
-      pick() {
-        throw new Error("oops");
-      },
-    });
-    const last: BalancingPolicy = (endpoints) => ({
-      pick: () => ({ kind: "picked", endpoint: endpoints.at(-1)! }),
-    });
-    const balancer = open([worker("w1"), worker("w2")], {
-      registry: createPolicyRegistry({ extra: { broken, last } }),
-      policy: "last",
-    });
-    expect(picked(balancer)).toEqual(["w2"]);
-    expect(balancer.pick({ ...REQUEST, policy: "broken" })).toMatchObject({
-      kind: "fail",
-      error: { code: "NO_READY_WORKER", message: '[NO_READY_WORKER] balancing policy "broken" threw: oops' },
-    });
+  it("takes a user's policy", () => {
+    const last: BalancingPolicy = (endpoints) => ({ pick: () => ({ kind: "picked", endpoint: endpoints.at(-1)! }) });
+    const registry = createPolicyRegistry({ extra: { last } });
+    expect(picked(open([worker("w1"), worker("w2")], { registry, policy: "last" }))).toEqual(["w2"]);
+  });
+
+  it.each([
+    ["throws when it is made", () => fail("oops"), "threw: oops"],
+    ["throws when it picks", () => ({ pick: () => fail("oops") }), "threw: oops"],
+    ["returns nothing", () => ({ pick: () => undefined }), "returned neither"],
+    ["returns a name", () => ({ pick: () => ({ kind: "picked", endpoint: "w1" }) }), "returned neither"],
+  ])("fails the call when a user's policy %s", (_title, policy, message) => {
+    const registry = createPolicyRegistry({ extra: { broken: policy as unknown as BalancingPolicy } });
+    const result = open([worker("w1")], { registry }).pick({ ...REQUEST, policy: "broken" });
+    expect(result).toMatchObject({ kind: "fail", error: { code: "NO_READY_WORKER" } });
+    expect((result as { error: Error }).error.message).toContain(`balancing policy "broken" ${message}`);
+  });
+
+  it("gives up pickers that are no longer asked for, since they would cost every call their notifications", () => {
+    const endpoints = [worker("w1"), worker("w2")];
+    const balancer = open(endpoints);
+    for (let made = 0; made < 20; made += 1) balancer.pick({ ...REQUEST, match: `zone!=${made}` });
+    expect(balancer.cachedPickers).toBe(20);
+    for (let pick = 0; pick < 25_000; pick += 1) balancer.pick({ ...REQUEST, match: "zone!=7" });
+    expect(balancer.cachedPickers).toBe(1);
+    expect(endpoints[0]!.observations).toBe(1);
   });
 });
+
+function fail(message: string): never {
+  throw new Error(message);
+}
