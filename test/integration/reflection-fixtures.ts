@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Server} from "@grpc/grpc-js";
+import type { Server } from "@grpc/grpc-js";
 import { ServerCredentials, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import { DescriptorCatalog } from "../../src/wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../../src/wire/descriptor-contract";
