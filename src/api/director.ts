@@ -9,8 +9,8 @@ import { membershipDefaults } from "../membership/membership-options";
 import { LoopLag } from "../platform/loop-lag";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
-import { FILE_DESCRIPTOR_SET } from "../wire/contract";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
+import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
 import { GrpcConnection } from "../wire/grpc-connection";
 import { GrpcServer } from "../wire/grpc-server";
 import { ServiceHealth } from "../wire/health-service";
@@ -50,7 +50,9 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     messageMaxBytes: config.messageMaxBytes,
     keepaliveMs: config.dataKeepaliveMs,
   });
-  const catalog = new DescriptorCatalog(FILE_DESCRIPTOR_SET, { setBytesMax: config.descriptorsMaxBytes });
+  const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
+    setBytesMax: config.descriptorsMaxBytes,
+  });
   const setHealth = describe(server, catalog);
   const loopLag = new LoopLag();
   const store: Store = await openStore(await storeEngine(config), parts);

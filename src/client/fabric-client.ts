@@ -77,7 +77,7 @@ export class FabricClient {
 
   constructor(parts: FabricClientParts) {
     this.#parts = parts;
-    const { clock, random, config, registry } = parts;
+    const { random, config, registry } = parts;
     this.#known = config.directors;
     this.#workerBalancer = new Balancer({ random, registry, ...(config.balancer ? { policy: config.balancer } : {}) });
     this.#workers = this.#pool(this.#workerBalancer);

@@ -2,7 +2,7 @@ import type { DirectorMessage, Hello, WorkerMessage } from "../core/attach-messa
 import type { Clock } from "../core/clock";
 import { asFabricError, FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
-import type { Intent } from "../core/member";
+import type { Intent, MemberRecord } from "../core/member";
 import type { MessageStream } from "../core/message-stream";
 import { checkHello } from "./hello-rules";
 import type { MembershipHost } from "./membership-host";
@@ -20,6 +20,8 @@ export interface AttachServiceParts {
   directors(): readonly string[];
   revision(): number;
   intent(memberId: string): Intent;
+  /** The member's record in the store, at whichever director it was. */
+  stored(memberId: string): MemberRecord | undefined;
   hasDescriptors(hash: string): boolean;
   /** @throws FabricError DESCRIPTOR_CONFLICT */
   takeDescriptors(hash: string, fileDescriptorSet: Uint8Array): void;
@@ -106,11 +108,13 @@ export class AttachService {
     const sessionId = `${directorId}/${this.#sessionCount}`;
     const { memberId } = hello;
     const intervalMs = hello.heartbeatIntervalMs || heartbeatIntervalMs;
+    const stored = this.#parts.stored(memberId);
     const changes = membership.apply({
       kind: "attach",
       sessionId,
       identity: identityOf(hello),
       heartbeatIntervalMs: intervalMs,
+      ...(stored ? { stored } : {}),
     });
     for (const change of changes) if (change.kind === "refused") throw change.error;
     sessions.add({ sessionId, memberId, wantsEvents: hello.wantsEvents, stream });

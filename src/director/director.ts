@@ -322,6 +322,7 @@ export class Director {
       directors: () => this.#directors(),
       revision: () => this.#view.revision,
       intent: (memberId): Intent => this.#view.intent(memberId),
+      stored: (memberId) => this.#view.members.get(memberId),
       hasDescriptors: (hash) => this.#contracts.has(hash),
       takeDescriptors: (hash, bytes) => this.#contracts.take(hash, bytes),
       unpublished: () => this.#pool.whenPublished(),

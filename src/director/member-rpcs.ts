@@ -59,11 +59,12 @@ export function memberRpcs(parts: MemberRpcsParts): MemberRpcs {
       const identity = identityOf(request, clock);
       const mistakes = [...mistakesInIdentity(identity)];
       if (mistakes.length > 0) throw new FabricError("INVALID_ARGUMENT", mistakes.join("; "));
-      const created = report.record(identity.memberId) === undefined;
+      const known = membership.findReported(identity.label, identity.address)?.record.memberId ?? identity.memberId;
+      const created = report.record(known) === undefined;
       for (const change of membership.apply({ kind: "register", identity })) {
         if (change.kind === "refused") throw change.error;
       }
-      return { member: memberOf(identity.memberId), created };
+      return { member: memberOf(known), created };
     },
 
     reportStatus: ({ memberId, load }) => {

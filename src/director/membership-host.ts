@@ -46,6 +46,11 @@ export class MembershipHost {
     return this.#membership.get(memberId);
   }
 
+  /** The member that a registration without an agent, with this label and address, is. */
+  findReported(label: string, address: string): MemberView | undefined {
+    return this.#membership.findReported(label, address);
+  }
+
   members(): Iterable<MemberView> {
     return this.#membership.members();
   }

@@ -25,6 +25,8 @@ const UNKNOWN: MethodTraits = { requestStream: true, responseStream: true, idemp
  */
 export class ServiceContracts {
   readonly #parts: ServiceContractsParts;
+  /** Hashes of sets in the store that cannot be used: not worth parsing again at every change. */
+  readonly #refused = new Set<string>();
   #syncing = false;
 
   constructor(parts: ServiceContractsParts) {
@@ -66,11 +68,12 @@ export class ServiceContracts {
     let added = false;
     for (const hash of catalog.sync(members)) {
       const bytes = view.descriptors.get(hash);
-      if (!bytes) continue;
+      if (!bytes || this.#refused.has(hash)) continue;
       try {
         catalog.add(hash, bytes);
         added = true;
       } catch (error) {
+        this.#refused.add(hash);
         logger.warn("a contract in the store cannot be used", { hash, reason: messageOf(error) });
       }
     }
@@ -85,6 +88,7 @@ export class ServiceContracts {
     );
     for (const hash of view.descriptors.keys()) {
       if (used.has(hash)) continue;
+      this.#refused.delete(hash);
       await store.delete(KEYS.descriptors(hash)).catch((error: unknown) => {
         logger.debug("an unused contract stays in the store for now", { hash, reason: messageOf(error) });
       });

@@ -74,7 +74,7 @@ export interface WorkerParts {
 }
 
 /** Why calls are refused. Each cause ends by itself: a recovery does not undo an operator's drain. */
-type RefusalCause = "leaving" | "failed" | "drained";
+type RefusalCause = "leaving" | "failed" | "drained" | "suspended";
 
 /** Bounds on the control plane that nobody needs to set. */
 const SESSION = { welcomeTimeoutMs: 5_000, unacknowledgedMax: 10 } as const;
@@ -93,6 +93,8 @@ export class Worker {
   #resources: Resources | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
+  #markStopped = () => {};
+  readonly #stopped = new Promise<void>((resolve) => (this.#markStopped = resolve));
   #welcomed: ((welcome: Welcome) => void)[] = [];
 
   constructor(parts: WorkerParts) {
@@ -157,8 +159,28 @@ export class Worker {
    * closes. What is still running after the grace is ended. Twice is once.
    */
   stop(options: { readonly graceMs?: number; readonly reason?: string } = {}): Promise<void> {
-    this.#stopping ??= this.#leave(options.graceMs ?? this.#parts.config.drainTimeoutMs, options.reason ?? "stopping");
+    this.#stopping ??= this.#leave(
+      options.graceMs ?? this.#parts.config.drainTimeoutMs,
+      options.reason ?? "stopping",
+    ).finally(() => this.#markStopped());
     return this.#stopping;
+  }
+
+  /** Takes no calls until `resume`, and tells the director: for a worker that cannot do its work now. */
+  suspend(reason: string): void {
+    this.#refuse(
+      "suspended",
+      new FabricError("WORKER_DRAINING", `worker ${this.#parts.config.label} is suspended: ${reason}`),
+    );
+  }
+
+  resume(): void {
+    this.#accept("suspended");
+  }
+
+  /** Resolves when `stop` has done its work. */
+  get stopped(): Promise<void> {
+    return this.#stopped;
   }
 
   async #listen(): Promise<string> {

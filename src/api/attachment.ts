@@ -1,0 +1,90 @@
+import type { AttachTarget } from "../cli/program";
+import { loadWorkerConfig } from "../config/roles";
+import type { Environment } from "../config/setting";
+import { parseDialableAddress } from "../core/address";
+import { FabricError } from "../core/errors";
+import type { Logger } from "../core/logger";
+import { NO_LOAD } from "../core/member";
+import { readHostInventory } from "../platform/host-inventory";
+import { openAttach } from "../wire/attach-stream";
+import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
+import { GrpcConnection } from "../wire/grpc-connection";
+import { fetchDescriptors, readDescriptors } from "../wire/reflection-client";
+import { channelCredentials } from "../wire/tls";
+import { Worker } from "../worker/worker";
+import { outwardHost, packageVersion, processParts } from "./process-parts";
+
+const RESERVED = /^grpc\.(health|reflection|channelz)\./;
+
+/**
+ * A side-car: attaches a gRPC server of any language as a worker. The calls go straight to the server; the side-car only
+ * speaks for it, and says that it does not serve while it cannot be reached.
+ * @throws FabricError when the target or its contract cannot be used
+ */
+export async function createAttachment(
+  target: AttachTarget,
+  options: { readonly env: Environment; readonly logger: Logger },
+): Promise<Worker> {
+  const config = loadWorkerConfig(options.env);
+  const parts = processParts(options.logger, { level: config.logLevel, format: config.logFormat });
+  const { clock, logger } = parts;
+  parseDialableAddress(target.address, "--target");
+  const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  const connect = (address: string) =>
+    new GrpcConnection(address, {
+      credentials: channelCredentials(tls),
+      keepaliveMs: 0,
+      messageMaxBytes: config.messageMaxBytes,
+      reconnectMaxMs: config.reconnectMaxMs,
+    });
+  const contract =
+    target.descriptorsFile === ""
+      ? await fetchDescriptors({
+          address: target.address,
+          services: target.services,
+          credentials: channelCredentials(tls),
+          clock,
+        })
+      : await readDescriptors(target.descriptorsFile, target.services);
+  const names = target.services.length > 0 ? target.services : servicesOf(contract);
+  if (names.length === 0)
+    throw new FabricError("INVALID_ARGUMENT", `${target.address} serves nothing that could be attached`);
+
+  const worker = new Worker({
+    ...parts,
+    config: {
+      ...config,
+      address: target.address,
+      advertiseAddress: config.advertiseAddress || target.address,
+      failureEnabled: false,
+      dataKeepalive: false,
+    },
+    version: packageVersion(),
+    services: names.map((fullName) => ({ fullName, methods: new Map() })),
+    descriptors: { hash: descriptorSetHash(contract), fileDescriptorSet: contract },
+    server: undefined,
+    inventory: () => readHostInventory(),
+    sampleLoad: () => NO_LOAD,
+    outwardHost,
+    connect,
+    openAttach: (address) => {
+      const connection = connect(address);
+      return { stream: openAttach(connection), close: () => connection.close() };
+    },
+  });
+  const watched = connect(target.address);
+  worker.suspend(`${target.address} is not reached yet`);
+  watched.onReadiness((up, reason) => {
+    logger.info(up ? `🔗 ${target.address} answers` : `⚠️  ${target.address} does not answer`, { reason });
+    if (up) worker.resume();
+    else worker.suspend(`${target.address}: ${reason}`);
+  });
+  void worker.stopped.then(() => watched.close());
+  return worker;
+}
+
+function servicesOf(contract: Uint8Array): string[] {
+  return DescriptorSet.parse(contract)
+    .services.map(({ fullName }) => fullName)
+    .filter((name) => !RESERVED.test(name));
+}

@@ -1,0 +1,80 @@
+import { FabricError, messageOf } from "../core/errors";
+import type { IncomingCall } from "../core/call";
+import { CallError } from "../core/errors";
+import { Status } from "../core/status";
+import { asBuffer } from "./bytes";
+import type { ProtoService } from "./proto-contract";
+import { serveCall, type ServedMethod } from "./serve-call";
+import type { MountedService } from "./service-handlers";
+import { endOfHandlerError } from "./status-mapping";
+
+/**
+ * Joins a contract that was loaded at run time and the handlers of a user's module. A handler is an exported function named like the method,
+ * "Resize" or "resize"; where two services share a method name, it is in an exported object named like its service. Streams
+ * are async iterables, as with generated code.
+ * @throws FabricError INVALID_ARGUMENT that lists every handler that is missing
+ */
+export function mountProtoServices(services: readonly ProtoService[], module: unknown): readonly MountedService[] {
+  const exported = unwrap(module);
+  const missing: string[] = [];
+  const mounted = services.map((service): MountedService => {
+    const methods = new Map<string, (call: IncomingCall) => void>();
+    for (const method of Object.values(service.definition)) {
+      const name = method.path.slice(method.path.lastIndexOf("/") + 1);
+      const handler = findHandler(exported, service.fullName, name);
+      if (!handler) {
+        missing.push(`${service.fullName}/${name}`);
+        continue;
+      }
+      const served: ServedMethod = {
+        requestStream: method.requestStream,
+        responseStream: method.responseStream,
+        decode: (bytes) => method.requestDeserialize(asBuffer(bytes)) as unknown,
+        encode: (message) => encode(method.responseSerialize, message, name),
+        handler,
+        endOfError: endOfHandlerError,
+      };
+      methods.set(method.path, (call) => serveCall(call, served));
+    }
+    return { fullName: service.fullName, methods };
+  });
+  if (missing.length === 0) return mounted;
+  throw new FabricError(
+    "INVALID_ARGUMENT",
+    `--handlers has no function for ${missing.join(", ")}: export one of the method's name`,
+  );
+}
+
+type Exports = Readonly<Record<string, unknown>>;
+
+/** CommonJS modules and TypeScript's output have their exports under `default`, once or twice. */
+function unwrap(module: unknown): Exports {
+  let value = module;
+  for (let depth = 0; depth < 2; depth += 1) {
+    if (typeof value === "object" && value !== null && "default" in value) value = value.default;
+  }
+  return (typeof value === "object" && value !== null ? value : {}) as Exports;
+}
+
+function findHandler(exported: Exports, service: string, method: string): ServedMethod["handler"] | undefined {
+  const shortName = service.slice(service.lastIndexOf(".") + 1);
+  const own = exported[service] ?? exported[shortName];
+  const holders = typeof own === "object" && own !== null ? [own as Exports, exported] : [exported];
+  const lowered = method.charAt(0).toLowerCase() + method.slice(1);
+  for (const holder of holders) {
+    const handler = holder[method] ?? holder[lowered];
+    if (typeof handler === "function") return handler.bind(holder) as ServedMethod["handler"];
+  }
+  return undefined;
+}
+
+function encode(serialize: (message: never) => Buffer, message: unknown, method: string): Uint8Array {
+  try {
+    return serialize(message as never);
+  } catch (error) {
+    throw new CallError(
+      Status.INTERNAL,
+      `the handler of ${method} answered what the contract does not have: ${messageOf(error)}`,
+    );
+  }
+}
