@@ -26,6 +26,14 @@ export class CallQueue {
     return this.#lanes.has(lane);
   }
 
+  /** Starts the calls of one lane that find an endpoint now. */
+  wakeLane(lane: string): void {
+    for (const entry of this.#lanes.get(lane) ?? []) {
+      if (!entry.call.tryStart()) return;
+      this.#remove(lane, entry);
+    }
+  }
+
   /** Puts a call at the end of its lane. Returns what takes it out again; that does nothing once it has started. */
   add(lane: string, call: QueuedCall): () => void {
     const entry: Entry = { call, order: this.#order++ };

@@ -211,8 +211,14 @@ export class Dispatcher<E extends Endpoint> {
 
   /** Picks and begins in one go (D1); undefined when the call has to wait. */
   #placeNow(request: DispatchRequest): Placement<E> | undefined {
-    if (this.#queue.size > 0 && this.#queue.isWaiting(laneOf(request))) return undefined; // D4
+    if (this.#queue.size > 0 && this.#isOthersTurn(laneOf(request))) return undefined; // D4
     return this.#tryPlace(request);
+  }
+
+  /** Whether calls that came before still wait. They are tried first: a slot may have been freed that nobody told us of. */
+  #isOthersTurn(lane: string): boolean {
+    this.#queue.wakeLane(lane);
+    return this.#queue.isWaiting(lane);
   }
 
   #tryPlace(request: DispatchRequest): Placement<E> | undefined {

@@ -255,6 +255,27 @@ describe("Dispatcher", () => {
       expect(order).toEqual([1, 2, 3, 4]);
     });
 
+    it("D4 lets no new call overtake those who wait, even to a slot that appeared without notice", async () => {
+      const { dispatcher, endpoints } = open(["w1"], {}, { slots: 1 });
+      const { calls, attempt } = controlled();
+      const order: string[] = [];
+      const start = (name: string) =>
+        dispatcher.dispatch(REQUEST, (endpoint, context) => {
+          order.push(name);
+          return attempt(endpoint, context);
+        });
+      const all = [start("first"), start("second")];
+      endpoints[0]!.update({ slots: 2 });
+      all.push(start("third"));
+      await settle();
+      expect(order).toEqual(["first", "second"]);
+      calls[0]!.answer("done");
+      await settle();
+      expect(order).toEqual(["first", "second", "third"]);
+      for (const { answer } of calls) answer("done");
+      await Promise.all(all);
+    });
+
     it("lets a call for another service pass those who wait", async () => {
       const { clock, balancer, dispatcher } = open([]);
       const waiting = watch(dispatcher.dispatch(REQUEST, () => Promise.resolve()));
