@@ -11,7 +11,7 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
   /**
    * Runs `callback` once after `delayMs`, unless cancelled. For deadlines on the call path, where a promise per call
-   * costs too much. Does not keep the process alive.
+   * costs too much. Keeps the process alive, like a call that waits should: cancel it when it is not needed any more.
    */
   after(delayMs: number, callback: () => void): CancelTimer;
 }

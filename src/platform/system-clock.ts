@@ -19,23 +19,22 @@ export const systemClock: Clock = {
         cancel();
         reject(signal?.reason as Error);
       };
-      const cancel = startTimer(delayMs, true, () => {
+      const cancel = startTimer(delayMs, () => {
         signal?.removeEventListener("abort", onAbort);
         resolve();
       });
       signal?.addEventListener("abort", onAbort, { once: true });
     }),
 
-  after: (delayMs, callback) => startTimer(delayMs, false, callback),
+  after: (delayMs, callback) => startTimer(delayMs, callback),
 };
 
 /** A timer of any length; one that is longer than Node's are is made of several. */
-function startTimer(delayMs: number, keepsProcessAlive: boolean, callback: () => void): CancelTimer {
+function startTimer(delayMs: number, callback: () => void): CancelTimer {
   let timer: NodeJS.Timeout;
   const start = (leftMs: number) => {
     const stepMs = Math.min(Math.max(0, leftMs), TIMER_MAX_MS);
     timer = setTimeout(() => (leftMs > stepMs ? start(leftMs - stepMs) : callback()), stepMs);
-    if (!keepsProcessAlive) timer.unref();
   };
   start(delayMs);
   return () => clearTimeout(timer);

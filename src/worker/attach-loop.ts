@@ -1,6 +1,6 @@
 import { Backoff } from "../core/backoff";
 import type { DirectorMessage, WorkerMessage } from "../core/attach-messages";
-import type { Clock } from "../core/clock";
+import type { CancelTimer, Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { MessageStream } from "../core/message-stream";
@@ -47,6 +47,7 @@ export class AttachLoop {
   #known: readonly string[];
   #session: AttachSession | undefined;
   #lastRefusal = "";
+  #cancelFarewell: CancelTimer = () => {};
 
   constructor(parts: AttachLoopParts) {
     this.#parts = parts;
@@ -81,7 +82,7 @@ export class AttachLoop {
     this.#stop.abort();
     const session = this.#session;
     session?.leave(reason);
-    this.#parts.clock.after(graceMs, () => session?.abandon(reason));
+    this.#cancelFarewell = this.#parts.clock.after(graceMs, () => session?.abandon(reason));
   }
 
   async #attach(address: string): Promise<SessionOutcome> {
@@ -92,6 +93,7 @@ export class AttachLoop {
       return await this.#session.run(); // A1
     } finally {
       this.#session = undefined;
+      this.#cancelFarewell();
       link.close();
     }
   }
