@@ -186,7 +186,10 @@ print("ms per publish (snapshot, and the first pick from it)", [
   ...policies.map((policy): Row => [policy, ...figures(policy, "publishMs")]),
 ]);
 
-const byLabel = (policy: string, figure: keyof Sample) =>
-  Object.fromEntries(figures(policy, figure).map((ns, index) => [labels[index]!, ns]));
-const table = (figure: keyof Sample) => Object.fromEntries(policies.map((policy) => [policy, byLabel(policy, figure)]));
-console.log(JSON.stringify({ picker: table("pickNs"), call: table("callNs"), publishMs: table("publishMs") }));
+const picker = Object.fromEntries(
+  policies.map((policy) => [
+    policy,
+    Object.fromEntries(figures(policy, "pickNs").map((ns, index) => [labels[index]!, ns])),
+  ]),
+);
+console.log(JSON.stringify({ picker }));
