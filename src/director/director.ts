@@ -14,9 +14,9 @@ import type { Session, Store } from "../store/store";
 import { acceptAttach, ATTACH_PATH } from "../wire/attach-stream";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { Assignments } from "./assignments";
-import { AttachService, isDrained } from "./attach-service";
+import { AttachService } from "./attach-service";
 import { CallRouter, Shortage } from "./call-router";
-import { ClusterView, type FactChange } from "./cluster-view";
+import { ClusterView } from "./cluster-view";
 import { directorService } from "./director-service";
 import { DirectorSession } from "./director-session";
 import { EventLog } from "./event-log";
@@ -28,6 +28,7 @@ import { PoolLog } from "./pool-log";
 import { ELECTION_PREFIX, type DirectorRecord } from "./records";
 import { ServiceContracts } from "./service-contracts";
 import { Sessions } from "./sessions";
+import { displayName, ViewFollower } from "./view-follower";
 import { WorkerPool, type PooledEndpoint } from "./worker-pool";
 
 /** Settled settings of a director. */
@@ -105,6 +106,7 @@ export class Director {
   readonly #events: EventLog;
   readonly #shortage: Shortage;
   readonly #poolLog: PoolLog;
+  readonly #follower: ViewFollower;
   readonly #pickListeners = new Set<() => void>();
   readonly #startedAtMs: number;
   #startedAtUnixMs = 0;
@@ -148,7 +150,7 @@ export class Director {
       sessions: this.#sessions,
       writer: this.#writer,
       readinessChanged: (memberId) => this.#pool.refresh(memberId),
-      identityChanged: (memberId) => this.#memberChanged(memberId),
+      identityChanged: (memberId) => this.#follower.memberChanged(memberId),
     });
     this.#balancer = new Balancer({ random, registry, policy: config.balancer });
     this.#pool = new WorkerPool({
@@ -184,7 +186,18 @@ export class Director {
     this.#assignments = new Assignments(clock, config.assignmentTtlMs);
     this.#attach = this.#makeAttachService();
     this.#poolLog = new PoolLog(clock, logger);
-    this.#view.onChange((changes) => this.#follow(changes));
+    this.#follower = new ViewFollower({
+      directorId,
+      logger,
+      view: this.#view,
+      membership: this.#membership,
+      pool: this.#pool,
+      contracts: this.#contracts,
+      sessions: this.#sessions,
+      balancer: this.#balancer,
+      defaultPolicy: config.balancer,
+      changed: () => this.#tellWatchers(),
+    });
     this.#events.subscribe((event) => {
       for (const session of this.#sessions) {
         if (session.wantsEvents) session.stream.send({ kind: "member-event", event });
@@ -371,63 +384,6 @@ export class Director {
     });
   }
 
-  /** What the store says, carried to those whom it concerns. */
-  #follow(changes: readonly FactChange[]): void {
-    for (const { fact } of changes) {
-      switch (fact.kind) {
-        case "member":
-          this.#releaseIfMoved(fact.id, fact.value);
-          this.#memberChanged(fact.id);
-          break;
-        case "intent":
-          this.#pool.refresh(fact.id);
-          this.#tellIntent(fact.id);
-          break;
-        case "balancing":
-          this.#setPolicy(fact.value ?? this.#parts.config.balancer);
-          break;
-        case "descriptors":
-          this.#contracts.syncSoon();
-          break;
-        case "director":
-        case "leader":
-          this.#tellWatchers();
-          break;
-      }
-    }
-  }
-
-  /** A worker that attached to another director is judged there. */
-  #releaseIfMoved(memberId: string, record: MemberRecord | undefined): void {
-    const local = this.#membership.get(memberId);
-    if (!record || !local || record.homeDirectorId === this.directorId) return;
-    const isNewer = record.incarnation > local.record.incarnation;
-    const isSame = record.incarnation === local.record.incarnation;
-    if (isNewer || (isSame && local.sessionId === undefined)) this.#membership.apply({ kind: "release", memberId });
-  }
-
-  #memberChanged(memberId: string): void {
-    this.#pool.refresh(memberId);
-    this.#contracts.syncSoon();
-  }
-
-  #tellIntent(memberId: string): void {
-    const intent = this.#view.intent(memberId);
-    if (isDrained(intent)) this.#sessions.send(memberId, { kind: "drain", reason: intent.reason || intent.kind });
-    else this.#sessions.send(memberId, { kind: "undrain" });
-  }
-
-  #setPolicy(name: string): void {
-    const { logger } = this.#parts;
-    try {
-      this.#balancer.setPolicy(name);
-      logger.info(`🔄 Load balancing strategy: ${displayName(this.#balancer.policyName)}`);
-    } catch (error) {
-      logger.error("the cluster's policy is not known here; the one before goes on", { reason: messageOf(error) });
-    }
-    this.#tellWatchers();
-  }
-
   #published(): void {
     this.#poolLog.show(this.#pool.ready);
     this.#parts.onServing?.(this.#stopping === undefined, this.#services());
@@ -446,9 +402,4 @@ export class Director {
     const others = [...this.#view.directors.values()].map((director) => director.address);
     return [this.#address, ...others.filter((address) => address !== this.#address)];
   }
-}
-
-/** "LeastConnections" for "least-connections": the spelling of the log lines of the system this replaces. */
-function displayName(policy: string): string {
-  return policy.replace(/(^|-)([a-z])/g, (_match, _dash, letter: string) => letter.toUpperCase());
 }
