@@ -75,11 +75,17 @@ export class Shortage {
     this.#members = members;
   }
 
-  /** An error when waiting cannot help: nobody that is known serves the service. */
+  /** An error when waiting cannot help: nobody that is known serves the service, or is the member that is asked for. */
   refuse(asked: Asked): FabricError | undefined {
     const service = serviceOf(asked.method);
-    for (const member of this.#members()) if (member.services.includes(service)) return undefined;
-    return new FabricError("UNKNOWN_SERVICE", `no worker serves ${service}`);
+    let served = false;
+    let named = !asked.memberId;
+    for (const member of this.#members()) {
+      served ||= member.services.includes(service);
+      named ||= member.memberId === asked.memberId;
+    }
+    if (!named) return new FabricError("MEMBER_NOT_FOUND", `there is no member "${asked.memberId?.slice(0, 128)}"`);
+    return served ? undefined : new FabricError("UNKNOWN_SERVICE", `no worker serves ${service}`);
   }
 
   explain(asked: Asked): FabricError {

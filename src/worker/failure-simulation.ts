@@ -9,7 +9,7 @@ export interface FailureSimulationParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly label: string;
-  /** Added to the first run, so that several workers fail out of phase. */
+  /** How far into the cycle it starts, so that several workers fail out of phase. */
   readonly phaseMs: number;
   fail(error: FabricError): void;
   recover(): void;
@@ -18,15 +18,20 @@ export interface FailureSimulationParts {
 /** Fails and recovers in a fixed cycle until `signal` aborts: for demonstrations and tests of failover. */
 export async function simulateFailures(parts: FailureSimulationParts, signal: AbortSignal): Promise<void> {
   const { clock, logger, label } = parts;
+  let skipMs = parts.phaseMs;
+  const pass = async (phaseMs: number) => {
+    const skippedMs = Math.min(skipMs, phaseMs);
+    skipMs -= skippedMs;
+    if (phaseMs > skippedMs) await clock.sleep(phaseMs - skippedMs, signal);
+  };
   try {
-    await clock.sleep(parts.phaseMs, signal);
     for (;;) {
-      await clock.sleep(FAILURE_CYCLE.runMs, signal);
+      await pass(FAILURE_CYCLE.runMs);
       logger.warn(`⚠️  [${label}] Simulating worker failure in ${FAILURE_CYCLE.warningMs / 1_000} seconds...`);
-      await clock.sleep(FAILURE_CYCLE.warningMs, signal);
+      await pass(FAILURE_CYCLE.warningMs);
       logger.error(`💥 [${label}] Worker failed!`);
       parts.fail(new FabricError("WORKER_FAILED", `worker ${label} simulates a failure`));
-      await clock.sleep(FAILURE_CYCLE.failedMs, signal);
+      await pass(FAILURE_CYCLE.failedMs);
       logger.info(`🔄 [${label}] Worker recovering...`);
       parts.recover();
       logger.info(`✅ [${label}] Worker recovered and ready to serve!`);
