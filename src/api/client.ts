@@ -10,6 +10,7 @@ import { channelCredentials } from "../wire/tls";
 import { newId, processParts } from "./process-parts";
 
 export { CallError, ERRORS, FabricError, type ErrorCode } from "../core/errors";
+export type { MemberEvent } from "../core/attach-messages";
 export { Status } from "../core/status";
 export { CallMetadata } from "../core/call-metadata";
 export type { FabricClient } from "../client/fabric-client";

@@ -2,7 +2,7 @@
 export * from "./client";
 export { createDirector, type Director, type DirectorOptions } from "./director";
 export { createWorker, service, type Worker, type WorkerOptions } from "./worker";
-export type { CallContext, Handler, Handlers, MountedService, MemberEvent } from "./worker";
+export type { CallContext, Handler, Handlers, MountedService } from "./worker";
 export type { Endpoint } from "../balancing/endpoint";
 export type { BalancingPolicy, Picker, PickRequest, PickResult } from "../balancing/picker";
 export type { Random } from "../core/random";

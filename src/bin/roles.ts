@@ -33,9 +33,10 @@ export const ROLES: Roles = {
     runRole(
       () => logging(loadDirectorConfig(env)),
       async (logger) => {
-        const { balancerModule } = loadDirectorConfig(env);
+        const { balancer, balancerModule } = loadDirectorConfig(env);
         const policies = balancerModule === "" ? {} : await loadPolicies(balancerModule);
-        const [own] = Object.keys(policies);
+        // The module's policy is meant to be used; of several, HEDDLE_BALANCER says which.
+        const own = Object.hasOwn(policies, balancer) ? balancer : Object.keys(policies)[0];
         const director = await createDirector({ env, logger, policies, ...(own ? { balancer: own } : {}) });
         await director.start();
         return { stop: () => director.stop() };

@@ -5,6 +5,7 @@ import type { BalancingPolicy } from "../balancing/picker";
 import type { PolicyRegistry } from "../balancing/policy-registry";
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import { serviceOf } from "../balancing/service-index";
+import type { MemberEvent } from "../core/attach-messages";
 import type { CallListener, CallStart, Connection, MethodTraits, OutgoingCall } from "../core/call";
 import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
@@ -18,6 +19,7 @@ import { typedClient, type CallStarter, type TypedClient } from "../wire/typed-c
 import { EndpointPool, type ClientEndpoint, type EndpointDescription } from "./endpoint-pool";
 import { watchEndpoints, type EndpointList } from "./endpoint-watch";
 import { localCall } from "./local-call";
+import { watchEvents } from "./event-watch";
 import { generate, type GenerateOptions, type GeneratedToken } from "./generate";
 
 /**
@@ -116,6 +118,17 @@ export class FabricClient {
   generate(options: GenerateOptions): AsyncIterable<GeneratedToken> {
     const { clock, random, newId } = this.#parts;
     return generate((definition) => this.client(definition), { clock, random, newId }, options);
+  }
+
+  /**
+   * Who joins, leaves, fails, recovers; changes of intent, policy and leader. Goes on over breaks and directors' deaths. From the members as they
+   * are now, or after a revision seen earlier; ends with `signal` or when the client is closed.
+   */
+  events(options: { readonly afterRevision?: number; readonly signal?: AbortSignal } = {}): AsyncIterable<MemberEvent> {
+    const { clock, random, config } = this.#parts;
+    const signal = options.signal ? AbortSignal.any([options.signal, this.#stop.signal]) : this.#stop.signal;
+    const { reconnectMaxMs } = config;
+    return watchEvents({ clock, random, reconnectMaxMs, director: this.director }, options.afterRevision ?? 0, signal);
   }
 
   /** Addresses of the workers that direct mode can pick now. */

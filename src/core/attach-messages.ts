@@ -78,7 +78,7 @@ export type MemberEventKind =
 
 /** What happened in the cluster, in the order of the store's revisions. */
 export interface MemberEvent {
-  /** Store revision of the change; a watch resumes from here. */
+  /** Store revision of the change; a watch resumes from here. 0 on all but the last event of a `reset`. */
   readonly revision: number;
   readonly kind: MemberEventKind;
   /** "" for events that are about no member. */

@@ -13,6 +13,8 @@ export interface MessageStream<Incoming, Outgoing> {
    * more than the transport's bound is waiting (the stream is then broken, since control messages must not be lost).
    */
   send(message: Outgoing): boolean;
+  /** Resolves when the peer has taken what was sent, at once when it has, or when the stream is over. For what may wait. */
+  drained(): Promise<void>;
   /** Half-closes after what was sent. */
   end(): void;
   /** Breaks the stream at once. On the serving side `error` becomes the status that the peer sees. */

@@ -1,4 +1,4 @@
-import type { DirectorMessage, Hello, WorkerMessage } from "../core/attach-messages";
+import type { DirectorMessage, Hello, MemberEvent, WorkerMessage } from "../core/attach-messages";
 import type { Clock } from "../core/clock";
 import { asFabricError, FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
@@ -28,6 +28,8 @@ export interface AttachServiceParts {
   /** Resolves when no call of this director can go to the member any more. */
   unpublished(memberId: string): Promise<void>;
   beat(memberId: string): void;
+  /** What happens from now on, until `signal` aborts. */
+  events(signal: AbortSignal): AsyncIterable<MemberEvent>;
 }
 
 type Stream = MessageStream<WorkerMessage, DirectorMessage>;
@@ -68,6 +70,7 @@ export class AttachService {
   async serve(stream: Stream, peer: string): Promise<void> {
     let accepted: { readonly memberId: string; readonly sessionId: string } | undefined;
     let saidGoodbye = false;
+    const ended = new AbortController();
     const cancelTimer = this.#parts.clock.after(HELLO_TIMEOUT_MS, () =>
       stream.abort(new FabricError("PROTOCOL_VIOLATION", `no Hello within ${HELLO_TIMEOUT_MS} ms`)),
     );
@@ -76,6 +79,7 @@ export class AttachService {
         if (!accepted) {
           cancelTimer();
           accepted = this.#accept(stream, message);
+          if (message.kind === "hello" && message.hello.wantsEvents) void this.#sendEvents(stream, ended.signal);
         } else if (message.kind === "goodbye") {
           saidGoodbye = true;
           this.#parts.membership.apply({ kind: "goodbye", ...accepted, reason: message.reason });
@@ -92,6 +96,7 @@ export class AttachService {
       else if (!saidGoodbye) this.#broken(accepted, failure.message);
     } finally {
       cancelTimer();
+      ended.abort();
       if (accepted) this.#parts.sessions.remove(accepted.sessionId);
     }
   }
@@ -117,7 +122,7 @@ export class AttachService {
       ...(stored ? { stored } : {}),
     });
     for (const change of changes) if (change.kind === "refused") throw change.error;
-    sessions.add({ sessionId, memberId, wantsEvents: hello.wantsEvents, stream });
+    sessions.add({ sessionId, memberId, stream });
     this.#welcome(stream, hello, sessionId, intervalMs);
     return { memberId, sessionId };
   }
@@ -137,6 +142,14 @@ export class AttachService {
     });
     const wish = intent(memberId);
     if (isDrained(wish)) stream.send({ kind: "drain", reason: wish.reason || wish.kind });
+  }
+
+  /** Events may wait: a burst must not break the stream of a worker that reads a little late. */
+  async #sendEvents(stream: Stream, signal: AbortSignal): Promise<void> {
+    for await (const event of this.#parts.events(signal)) {
+      await stream.drained();
+      if (!stream.send({ kind: "member-event", event })) return;
+    }
   }
 
   #receive(session: { memberId: string; sessionId: string }, message: WorkerMessage, stream: Stream): void {

@@ -198,11 +198,6 @@ export class Director {
       defaultPolicy: config.balancer,
       changed: () => this.#tellWatchers(),
     });
-    this.#events.subscribe((event) => {
-      for (const session of this.#sessions) {
-        if (session.wantsEvents) session.stream.send({ kind: "member-event", event });
-      }
-    });
   }
 
   /** host:port by which others reach it; known after `start`. */
@@ -339,6 +334,7 @@ export class Director {
       hasDescriptors: (hash) => this.#contracts.has(hash),
       takeDescriptors: (hash, bytes) => this.#contracts.take(hash, bytes),
       unpublished: () => this.#pool.whenPublished(),
+      events: (signal) => this.#events.watch(this.#view.revision, signal),
       beat: (memberId) => {
         const load = this.#membership.get(memberId)?.load;
         if (load) this.#pool.reportLoad(memberId, load);

@@ -33,19 +33,13 @@ export class EventLog {
     view.onChange((changes) => this.#record(changes));
   }
 
-  /** Calls `listener` for every event from now on. Returns how to stop. */
-  subscribe(listener: (event: LoggedEvent) => void): () => void {
-    this.#watchers.add(listener);
-    return () => this.#watchers.delete(listener);
-  }
-
   /** Events after `revision`; from 0, or a revision that is no longer kept, `reset` and one event per member come first. */
   watch(revision: number, signal: AbortSignal): AsyncIterable<LoggedEvent> {
     const queue = new MessageQueue<LoggedEvent>({ onReturn: () => stop() });
     const resumable = revision > 0 && revision >= this.#completeAfter && revision <= this.#view.revision;
     const backlog = resumable ? this.#kept.filter((event) => event.revision > revision) : this.#present();
     for (const event of backlog) queue.push(event);
-    const unsubscribe = this.subscribe((event) => {
+    const watcher = (event: LoggedEvent) => {
       if (queue.size < WAITING_MAX) {
         queue.push(event);
         return;
@@ -53,9 +47,10 @@ export class EventLog {
       const [reset, ...members] = this.#present();
       if (reset) queue.replace(reset);
       for (const member of members) queue.push(member);
-    });
+    };
+    this.#watchers.add(watcher);
     const stop = () => {
-      unsubscribe();
+      this.#watchers.delete(watcher);
       signal.removeEventListener("abort", stop);
       queue.end();
     };
@@ -64,19 +59,16 @@ export class EventLog {
     return queue;
   }
 
+  /** Only the last of them carries the revision: a watcher that breaks off before has not seen that revision in full. */
   #present(): LoggedEvent[] {
     const { revision, members } = this.#view;
-    const at = { revision, atUnixMs: Math.floor(this.#clock.wallMs()) };
-    return [
-      { ...at, kind: "reset", memberId: "", detail: "the members as they are now" },
-      ...[...members.values()].map((record) => ({
-        ...at,
-        kind: "node-joined" as const,
-        memberId: record.memberId,
-        detail: record.state,
-        record,
-      })),
-    ];
+    const at = { revision: 0, atUnixMs: Math.floor(this.#clock.wallMs()) };
+    const reset: LoggedEvent = { ...at, kind: "reset", memberId: "", detail: "the members as they are now" };
+    const joined = [...members.values()].map((record): LoggedEvent => {
+      return { ...at, kind: "node-joined", memberId: record.memberId, detail: record.state, record };
+    });
+    const events = [reset, ...joined];
+    return events.map((event, index) => (index === events.length - 1 ? { ...event, revision } : event));
   }
 
   #record(changes: readonly FactChange[]): void {

@@ -6,7 +6,6 @@ import type { MessageStream } from "../core/message-stream";
 export interface Session {
   readonly sessionId: string;
   readonly memberId: string;
-  readonly wantsEvents: boolean;
   readonly stream: MessageStream<WorkerMessage, DirectorMessage>;
 }
 
@@ -44,9 +43,5 @@ export class Sessions {
 
   closeAll(error: FabricError): void {
     for (const sessionId of [...this.#bySession.keys()]) this.close(sessionId, error);
-  }
-
-  [Symbol.iterator](): IterableIterator<Session> {
-    return this.#bySession.values();
   }
 }

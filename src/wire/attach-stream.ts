@@ -18,10 +18,32 @@ export const ATTACH_PATH = pathOf(AttachServiceDefinition, AttachServiceDefiniti
  */
 const WAITING_MAX = 256;
 
+/** Counts what a peer has not taken yet. */
+class Backlog {
+  #waiting = 0;
+  #emptied: (() => void)[] = [];
+
+  /** False when there is no room for one more. */
+  add(): boolean {
+    this.#waiting += 1;
+    return this.#waiting <= WAITING_MAX;
+  }
+
+  clear(): void {
+    this.#waiting = 0;
+    for (const resolve of this.#emptied.splice(0)) resolve();
+  }
+
+  empty(): Promise<void> {
+    if (this.#waiting === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#emptied.push(resolve));
+  }
+}
+
 /** The worker's end: opens the Attach stream on a connection to a director. */
 export function openAttach(connection: Connection): MessageStream<DirectorMessage, WorkerMessage> {
   const incoming = new MessageQueue<DirectorMessage>();
-  let waiting = 0;
+  const backlog = new Backlog();
   let over = false;
   const call = connection.start(
     { path: ATTACH_PATH, metadata: new CallMetadata() },
@@ -34,11 +56,10 @@ export function openAttach(connection: Connection): MessageStream<DirectorMessag
         });
         if (message) incoming.push(message);
       },
-      drained: () => {
-        waiting = 0;
-      },
+      drained: () => backlog.clear(),
       ended: (end) => {
         over = true;
+        backlog.clear();
         if (end.error) incoming.fail(end.error);
         else incoming.end();
       },
@@ -48,11 +69,11 @@ export function openAttach(connection: Connection): MessageStream<DirectorMessag
     incoming,
     send: (message) => {
       if (over) return false;
-      if (call.send(encodeWorkerMessage(message))) return true;
-      waiting += 1;
-      if (waiting > WAITING_MAX) call.cancel();
-      return waiting <= WAITING_MAX;
+      if (call.send(encodeWorkerMessage(message)) || backlog.add()) return true;
+      call.cancel();
+      return false;
     },
+    drained: () => backlog.empty(),
     end: () => call.halfClose(),
     abort: () => call.cancel(),
   };
@@ -60,11 +81,12 @@ export function openAttach(connection: Connection): MessageStream<DirectorMessag
 
 /** The director's end of an Attach stream that a worker opened. */
 export function acceptAttach(call: IncomingCall): MessageStream<WorkerMessage, DirectorMessage> {
-  let waiting = 0;
+  const backlog = new Backlog();
   let over = false;
   const finish = (error?: FabricError) => {
     if (over) return;
     over = true;
+    backlog.clear();
     call.finish(error ? endOfError(error) : { status: Status.OK, message: "", trailers: new CallMetadata() });
   };
   const incoming = new MessageQueue<WorkerMessage>();
@@ -77,11 +99,10 @@ export function acceptAttach(call: IncomingCall): MessageStream<WorkerMessage, D
       if (message) incoming.push(message);
     },
     halfClosed: () => incoming.end(),
-    drained: () => {
-      waiting = 0;
-    },
+    drained: () => backlog.clear(),
     cancelled: () => {
       over = true;
+      backlog.clear();
       incoming.fail(new FabricError("WORKER_LOST", "the Attach stream broke"));
     },
   });
@@ -89,14 +110,13 @@ export function acceptAttach(call: IncomingCall): MessageStream<WorkerMessage, D
     incoming,
     send: (message) => {
       if (over) return false;
-      if (call.send(encodeDirectorMessage(message))) return true;
-      waiting += 1;
-      if (waiting <= WAITING_MAX) return true;
+      if (call.send(encodeDirectorMessage(message)) || backlog.add()) return true;
       const error = new FabricError("PROTOCOL_VIOLATION", `the worker left ${WAITING_MAX} messages unread`);
       incoming.fail(error);
       finish(error);
       return false;
     },
+    drained: () => backlog.empty(),
     end: () => finish(),
     abort: (error) => {
       const reason = asFabricError(error, "PROTOCOL_VIOLATION");

@@ -26,6 +26,8 @@ export interface AttachLoopParts {
   readonly host: SessionHost;
   /** The director judged this life of the worker dead, or knows a newer one: come back as a new one. */
   raiseIncarnation(): void;
+  /** The director cannot use the contract: attach without, so that the worker is at least callable. */
+  withholdDescriptors(): void;
 }
 
 /** A link that held for this long was a good one: the next attempt is not made to wait. */
@@ -47,6 +49,7 @@ export class AttachLoop {
   #known: readonly string[];
   #session: AttachSession | undefined;
   #lastRefusal = "";
+  #wasAttached = false;
   #cancelFarewell: CancelTimer = () => {};
 
   constructor(parts: AttachLoopParts) {
@@ -99,13 +102,20 @@ export class AttachLoop {
   }
 
   #learnFrom(outcome: SessionOutcome, address: string): "now" | "later" {
-    const { logger, raiseIncarnation } = this.#parts;
+    const { logger, raiseIncarnation, withholdDescriptors } = this.#parts;
     switch (outcome.kind) {
       case "left":
         return "now";
       case "lost":
         logger.warn(`🔄 lost the director at ${address}, attaching again`, { reason: outcome.error.message });
+        this.#wasAttached = true;
         if (outcome.error.code === "MEMBER_REMOVED") raiseIncarnation();
+        if (outcome.error.code === "DESCRIPTOR_CONFLICT") {
+          logger.error(
+            `❌ the director cannot describe this worker; it attaches without its contract: ${outcome.error.message}`,
+          );
+          withholdDescriptors();
+        }
         if (outcome.heldMs < HELD_LONG_MS) return "later"; // A3
         this.#backoff.reset();
         return "now";
@@ -128,7 +138,8 @@ export class AttachLoop {
         logger.info(`⏳ waiting for the director at ${address}`, { reason: error.message });
       else logger.error(`❌ the director at ${address} refused this worker: ${error.message}`);
     }
-    if (error.code === "INVALID_ARGUMENT") throw error;
+    // A worker that served already goes on serving whoever reaches it: it is the director that changed.
+    if (error.code === "INVALID_ARGUMENT" && !this.#wasAttached) throw error;
     return "later"; // A4
   }
 }

@@ -88,6 +88,7 @@ export class Worker {
   readonly #loop: AttachLoop;
   readonly #stop = new AbortController();
   readonly #refusals = new Map<RefusalCause, FabricError>();
+  #descriptors: WorkerParts["descriptors"];
   #incarnation = 0;
   #address = "";
   #resources: Resources | undefined;
@@ -99,6 +100,7 @@ export class Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
+    this.#descriptors = parts.descriptors;
     this.#admission = new Admission(parts.config.slots);
     const { clock, random, logger, config } = parts;
     this.#loop = new AttachLoop({
@@ -111,6 +113,9 @@ export class Worker {
       open: (address) => parts.openAttach(address),
       host: this.#host(),
       raiseIncarnation: () => this.#raiseIncarnation(),
+      withholdDescriptors: () => {
+        this.#descriptors = undefined;
+      },
     });
   }
 
@@ -272,7 +277,7 @@ export class Worker {
       hello: () => this.#hello(),
       load: () => ({ ...parts.sampleLoad(), inFlight: admission.inFlight }),
       isServing: () => admission.isServing(),
-      descriptors: () => parts.descriptors,
+      descriptors: () => this.#descriptors,
       attached: (welcome) => this.#attached(welcome),
       drained: (reason) =>
         this.#refuse(
@@ -287,7 +292,7 @@ export class Worker {
   }
 
   #hello(): Hello {
-    const { config, services, descriptors, version } = this.#parts;
+    const { config, services, version } = this.#parts;
     if (!this.#resources) throw new Error("a session was opened before start found the resources");
     return {
       memberId: config.memberId,
@@ -295,7 +300,7 @@ export class Worker {
       address: this.#address,
       incarnation: this.#incarnation,
       services: services.map((service) => service.fullName),
-      descriptorSetHash: descriptors?.hash ?? "",
+      descriptorSetHash: this.#descriptors?.hash ?? "",
       slots: config.slots,
       tags: { role: config.role, label: config.label, ...config.tags },
       resources: this.#resources,

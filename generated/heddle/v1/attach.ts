@@ -203,7 +203,7 @@ export interface Configuration {
 
 /** What happened in the cluster, in the order of the store's revisions. */
 export interface MemberEvent {
-  /** Store revision of the change; resume WatchEvents from here. */
+  /** Store revision of the change; resume WatchEvents from here. 0 on all but the last of the events that follow RESET. */
   revision: bigint;
   kind: MemberEventKind;
   /** "" for events that are about no member. */
