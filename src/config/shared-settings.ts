@@ -78,7 +78,7 @@ export const reconnectMaxMs: Setting<number> = durationMs("HEDDLE_RECONNECT_MAX_
 });
 
 const TLS_TOGETHER =
-  "Given together with the other one of certificate and key. Read again when a connection is made, so a renewed file is picked up.";
+  "Given together with the other one of certificate and key. What is shown to who connects here is read at the start; a renewed file takes a restart.";
 
 export const tlsSettings = {
   tlsCertFile: path("HEDDLE_TLS_CERT_FILE", {
