@@ -31,6 +31,7 @@ export type Operation =
   | { readonly kind: "delete"; readonly key: string };
 
 export interface Transaction {
+  /** All must hold; at most 100. */
   readonly conditions: readonly Condition[];
   /** Done all or not at all. At most one per key, at most 100. */
   readonly operations: readonly Operation[];
@@ -48,6 +49,7 @@ export interface TransactionResult {
  */
 export interface Session {
   readonly leaseId: string;
+  /** As granted: etcd rounds up to whole seconds, and to 2 s at least by default. */
   readonly ttlMs: number;
   isAlive(): boolean;
   /** Aborts when the session is lost or closed. `reason` says which. */
@@ -68,10 +70,12 @@ export interface Session {
  * - S5 durable: what was acknowledged is there after a crash of the process (embedded) or of a minority (etcd).
  * - S6 honest: an operation that may or may not have happened rejects with STORE_UNAVAILABLE; it never reports a guess, and
  *   is never retried behind the caller's back unless repeating it is harmless.
- * - S7 quiet: after `close` nothing of it runs or keeps the process alive; pending operations reject.
+ * - S7 quiet: after `close` nothing of it runs or keeps the process alive; watches end, sessions are lost, pending operations
+ *   settle (what is still acknowledged is done), later ones reject. `close` revokes no session: their keys stay for the TTL.
  *
  * Keys are non-empty printable ASCII, at most 512 bytes; values at most 1 MiB (INVALID_ARGUMENT otherwise).
- * Every operation rejects with STORE_UNAVAILABLE when the store does not answer within the engine's timeout.
+ * Every operation rejects with STORE_UNAVAILABLE when the store does not answer within the engine's timeout. A put under a
+ * session that is over rejects with STORE_UNAVAILABLE too, and does nothing.
  */
 export interface Store {
   /** "embedded" or "etcd". */
