@@ -12,7 +12,7 @@ import { GrpcConnection } from "../wire/grpc-connection";
 import { fetchDescriptors, readDescriptors } from "../wire/reflection-client";
 import { channelCredentials } from "../wire/tls";
 import { Worker } from "../worker/worker";
-import { outwardHost, packageVersion, processParts } from "./process-parts";
+import { packageVersion, processParts } from "./process-parts";
 
 const RESERVED = /^grpc\.(health|reflection|channelz)\./;
 
@@ -65,7 +65,6 @@ export async function createAttachment(
     server: undefined,
     inventory: () => readHostInventory(),
     sampleLoad: () => NO_LOAD,
-    outwardHost,
     connect,
     openAttach: (address) => {
       const connection = connect(address);

@@ -44,7 +44,6 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   registry.resolve(config.balancer);
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  if (tls.certFile !== "") logger.info(`📁 Loading certificates from "${tls.certFile}" and "${tls.keyFile}"`);
   const server = new GrpcServer({
     credentials: serverCredentials(tls),
     messageMaxBytes: config.messageMaxBytes,

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import type { Clock } from "../core/clock";
@@ -42,10 +41,4 @@ export function packageVersion(): string {
     }
   }
   return "0.0.0";
-}
-
-/** An IPv4 address by which other machines reach this one; the loopback address when there is none. */
-export function outwardHost(): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 }

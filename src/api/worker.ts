@@ -22,7 +22,7 @@ import { computeService } from "../worker/services/compute-service";
 import { inferenceService } from "../worker/services/inference-service";
 import { TASKS } from "../worker/tasks";
 import { Worker } from "../worker/worker";
-import { newId, outwardHost, packageVersion, processParts } from "./process-parts";
+import { newId, packageVersion, processParts } from "./process-parts";
 
 export { CallError } from "../core/errors";
 export { Status } from "../core/status";
@@ -67,7 +67,6 @@ export function createWorker(options: WorkerOptions = {}): Worker {
   const parts = processParts(givenLogger, { level: config.logLevel, format: config.logFormat });
   const { clock, logger } = parts;
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  if (tls.certFile !== "") logger.info(`📁 Loading certificates from "${tls.certFile}" and "${tls.keyFile}"`);
 
   const served = services ?? [
     computeService({ tasks: TASKS, clock, label: config.label }),
@@ -98,7 +97,6 @@ export function createWorker(options: WorkerOptions = {}): Worker {
     server,
     inventory: () => readHostInventory(),
     sampleLoad: () => sampler.sample(),
-    outwardHost,
     openAttach: (address) => {
       const connection = connect(address);
       return { stream: openAttach(connection), close: () => connection.close() };

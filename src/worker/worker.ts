@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress, parseDialableAddress } from "../core/address";
+import { parseDialableAddress } from "../core/address";
 import type { Hello, MemberEvent } from "../core/attach-messages";
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
@@ -33,7 +33,7 @@ export interface WorkerConfig {
   readonly label: string;
   /** Where to listen; port 0 takes a free one. */
   readonly address: string;
-  /** What others dial; "" derives it from the bound address. */
+  /** What others dial; "" takes the bound address, which then must name one host. */
   readonly advertiseAddress: string;
   readonly directors: readonly string[];
   readonly tags: Tags;
@@ -48,6 +48,9 @@ export interface WorkerConfig {
   readonly drainTimeoutMs: number;
   /** False for a server of another stack, which may close connections that ping often. */
   readonly dataKeepalive: boolean;
+  /** Of the certificate that callers are shown; absent or "" for plain text. Named in the log; the server has them. */
+  readonly tlsCertFile?: string;
+  readonly tlsKeyFile?: string;
 }
 
 export interface WorkerParts {
@@ -63,8 +66,6 @@ export interface WorkerParts {
   readonly server: WorkerServer | undefined;
   inventory(): Promise<Resources>;
   sampleLoad(): Omit<Load, "inFlight">;
-  /** A host by which other machines reach this one, for a server that listens on every interface. */
-  outwardHost(): string;
   openAttach(address: string): AttachLink;
   /** Connections for probing other workers. */
   connect(address: string): Connection;
@@ -144,6 +145,9 @@ export class Worker {
   async start(): Promise<void> {
     const { config, logger, clock } = this.#parts;
     logger.info(`👷 Starting Worker '${config.label}' at ${config.address}`);
+    if (config.tlsCertFile) {
+      logger.info(`📁 Loading certificates from "${config.tlsCertFile}" and "${config.tlsKeyFile}"`);
+    }
     this.#incarnation = Math.floor(clock.wallMs());
     const [address, resources] = await Promise.all([this.#listen(), this.#parts.inventory()]);
     this.#address = address;
@@ -197,13 +201,9 @@ export class Worker {
     logger.info(`🔌 Binding server to ${config.address}...`);
     const bound = await server.listen(config.address, "WORKER_ADDR");
     logger.info(`✅ Server bound successfully to ${bound}`);
-    if (config.advertiseAddress !== "") {
-      parseDialableAddress(config.advertiseAddress, "WORKER_ADVERTISE_ADDR");
-      return config.advertiseAddress;
-    }
-    const { host, port } = parseAddress(bound, "WORKER_ADDR");
-    const everyInterface = host === "0.0.0.0" || host === "::";
-    return formatAddress({ host: everyInterface ? this.#parts.outwardHost() : host, port });
+    const advertised = config.advertiseAddress || bound;
+    parseDialableAddress(advertised, "WORKER_ADVERTISE_ADDR");
+    return advertised;
   }
 
   async #leave(graceMs: number, reason: string): Promise<void> {
