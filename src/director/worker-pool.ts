@@ -21,6 +21,7 @@ export interface WorkerPoolParts {
   readonly clock: Clock;
   readonly slowStartMs: number;
   readonly balancer: Balancer<PooledEndpoint>;
+  /** As the shared record has it, also for members of this director: one way into the balancer. */
   record(memberId: string): MemberRecord | undefined;
   intent(memberId: string): Intent;
   /** The member as its home director sees it; `undefined` when another director is its home. */
@@ -68,7 +69,7 @@ export class WorkerPool {
   /** The record, the intent or the readiness of a member changed. */
   refresh(memberId: string): void {
     if (this.#closed) return;
-    const record = this.#parts.local(memberId)?.record ?? this.#parts.record(memberId);
+    const record = this.#parts.record(memberId);
     const endpoint = this.#endpoints.get(memberId);
     if (!record || !CONNECTED_STATES.has(record.state) || record.services.length === 0) {
       if (endpoint) this.#drop(endpoint);
@@ -97,7 +98,7 @@ export class WorkerPool {
   notReadyReason(memberId: string): string {
     const { record: recordOf, intent: intentOf, local: localOf } = this.#parts;
     const local = localOf(memberId);
-    const record = local?.record ?? recordOf(memberId);
+    const record = recordOf(memberId);
     if (!record) return "it is not a member";
     const intent = intentOf(memberId);
     if (intent.kind !== "serving" && intent.kind !== "standby") {
