@@ -105,6 +105,8 @@ export class AssignedStream {
     );
     void this.#keepAssignment(assignment, aborted);
     try {
+      await whenReady(connection, aborted);
+      logger.info("✅ direct connection established to worker", { worker: assignment.workerLabel });
       const inference = typedClient(InferenceServiceDefinition, connection);
       logger.info("📤 creating request stream");
       logger.info("🔌 calling generate on worker");
@@ -139,7 +141,6 @@ export class AssignedStream {
     const { logger } = this.#parts;
     switch (event?.$case) {
       case "connected":
-        logger.info("✅ direct connection established to worker", { worker: event.value.workerLabel });
         logger.info("🌊 stream opened successfully, starting to consume responses");
         logger.info("🔄 worker confirmed connection");
         this.#backoff.reset();
@@ -181,4 +182,15 @@ export class AssignedStream {
       });
     }
   }
+}
+
+/** Resolves when the connection can carry calls; rejects with the reason of `aborted` when that comes first. */
+function whenReady(connection: Connection, aborted: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (connection.isReady()) resolve();
+    connection.onReadiness((ready) => {
+      if (ready) resolve();
+    });
+    aborted.addEventListener("abort", () => reject(aborted.reason as Error), { once: true });
+  });
 }

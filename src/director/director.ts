@@ -49,6 +49,9 @@ export interface DirectorConfig {
   readonly retryBufferBytes: number;
   readonly assignmentTtlMs: number;
   readonly drainTimeoutMs: number;
+  /** Of the certificate that callers are shown; absent or "" for plain text. Named in the log; the server has them. */
+  readonly tlsCertFile?: string;
+  readonly tlsKeyFile?: string;
 }
 
 /** The director's port. */
@@ -150,7 +153,6 @@ export class Director {
       sessions: this.#sessions,
       writer: this.#writer,
       readinessChanged: (memberId) => this.#pool.refresh(memberId),
-      identityChanged: (memberId) => this.#follower.memberChanged(memberId),
     });
     this.#balancer = new Balancer({ random, registry, policy: config.balancer });
     this.#pool = new WorkerPool({
@@ -177,6 +179,7 @@ export class Director {
       unready: this.#shortage,
     });
     this.#contracts = new ServiceContracts({
+      clock,
       catalog,
       store,
       view: this.#view,
@@ -216,6 +219,9 @@ export class Director {
   async start(): Promise<void> {
     const { config, logger, server, clock } = this.#parts;
     logger.info(`🎯 Starting Director at ${config.address}`);
+    if (config.tlsCertFile) {
+      logger.info(`📁 Loading certificates from "${config.tlsCertFile}" and "${config.tlsKeyFile}"`);
+    }
     parseAddress(config.address, "DIRECTOR_ADDR");
     this.#startedAtUnixMs = Math.floor(clock.wallMs());
     const { signal } = this.#stop;
@@ -260,6 +266,7 @@ export class Director {
     server.close();
     this.#assignments.releaseAll();
     this.#pool.close();
+    this.#contracts.stop();
     this.#writer.stop();
     await this.#session.leave();
     await store.close();

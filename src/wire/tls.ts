@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 
 import { ChannelCredentials, credentials, ServerCredentials } from "@grpc/grpc-js";
 
@@ -16,7 +17,11 @@ export interface TlsFiles {
 export function serverCredentials({ certFile, keyFile }: TlsFiles): ServerCredentials {
   if (certFile === "") return ServerCredentials.createInsecure();
   const pair = { cert_chain: read(certFile), private_key: read(keyFile) };
-  return checked(certFile, () => ServerCredentials.createSsl(null, [pair]));
+  return checked(certFile, () => {
+    // grpc-js looks at the files only when it listens, and would blame the address.
+    createSecureContext({ cert: pair.cert_chain, key: pair.private_key });
+    return ServerCredentials.createSsl(null, [pair]);
+  });
 }
 
 /** Plain text unless there are authorities to trust. @throws FabricError INVALID_ARGUMENT that names the file */
