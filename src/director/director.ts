@@ -28,7 +28,7 @@ import { PoolLog } from "./pool-log";
 import { ELECTION_PREFIX, type DirectorRecord } from "./records";
 import { ServiceContracts } from "./service-contracts";
 import { Sessions } from "./sessions";
-import { displayName, ViewFollower } from "./view-follower";
+import { displayName, followView } from "./view-follower";
 import { WorkerPool, type PooledEndpoint } from "./worker-pool";
 
 /** Settled settings of a director. */
@@ -109,7 +109,6 @@ export class Director {
   readonly #events: EventLog;
   readonly #shortage: Shortage;
   readonly #poolLog: PoolLog;
-  readonly #follower: ViewFollower;
   readonly #pickListeners = new Set<() => void>();
   readonly #startedAtMs: number;
   #startedAtUnixMs = 0;
@@ -189,10 +188,9 @@ export class Director {
     this.#assignments = new Assignments(clock, config.assignmentTtlMs);
     this.#attach = this.#makeAttachService();
     this.#poolLog = new PoolLog(clock, logger);
-    this.#follower = new ViewFollower({
+    followView(this.#view, {
       directorId,
       logger,
-      view: this.#view,
       membership: this.#membership,
       pool: this.#pool,
       contracts: this.#contracts,

@@ -18,8 +18,6 @@ export interface MembershipHostParts {
   readonly writer: Pick<MemberWriter, "put" | "delete">;
   /** Told at once, without waiting for the store, when a local member may or may not be picked. */
   readinessChanged(memberId: string): void;
-  /** Told when a new life of a member begins: it may be at another address. */
-  identityChanged(memberId: string): void;
 }
 
 const SIGNS: Readonly<Record<MemberState, string>> = {
@@ -99,7 +97,6 @@ export class MembershipHost {
           });
         }
         writer.put(record);
-        this.#parts.identityChanged(memberId);
         return;
       }
       case "readiness":
@@ -116,7 +113,6 @@ export class MembershipHost {
         return;
       case "forget":
         writer.delete(change.memberId);
-        this.#parts.identityChanged(change.memberId);
         return;
       case "refused":
         logger.warn(`⛔ refused ${change.memberId}`, { reason: change.error.message });

@@ -1,13 +1,16 @@
 import type { MethodTraits } from "../core/call";
+import type { Clock } from "../core/clock";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { MemberIdentity } from "../core/member";
+import { PacedTask } from "../core/paced-task";
 import type { Store } from "../store/store";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import type { ClusterView } from "./cluster-view";
 import { KEYS } from "./records";
 
 export interface ServiceContractsParts {
+  readonly clock: Clock;
   readonly catalog: DescriptorCatalog;
   readonly store: Store;
   readonly view: ClusterView;
@@ -15,6 +18,12 @@ export interface ServiceContractsParts {
   /** Members that may answer calls, local ones included. */
   members(): Iterable<MemberIdentity>;
 }
+
+/**
+ * Pause between two looks at all members, for each of them: a look takes some microseconds of each. Up to 25 members there is
+ * no pause.
+ */
+const PAUSE_MS_PER_MEMBER = 0.04;
 
 /** What is not known of a method's contract: any number of messages, and not to be run twice. */
 const UNKNOWN: MethodTraits = { requestStream: true, responseStream: true, idempotent: false };
@@ -27,10 +36,17 @@ export class ServiceContracts {
   readonly #parts: ServiceContractsParts;
   /** Hashes of sets in the store that cannot be used: not worth parsing again at every change. */
   readonly #refused = new Set<string>();
-  #syncing = false;
+  /** Hashes of sets that are on their way to the store. */
+  readonly #storing = new Set<string>();
+  readonly #syncing: PacedTask;
 
   constructor(parts: ServiceContractsParts) {
     this.#parts = parts;
+    const sync = () => {
+      this.sync();
+      void this.#collect();
+    };
+    this.#syncing = new PacedTask(parts.clock, sync, () => PAUSE_MS_PER_MEMBER * parts.view.members.size);
   }
 
   has(hash: string): boolean {
@@ -39,27 +55,38 @@ export class ServiceContracts {
 
   /** @throws FabricError DESCRIPTOR_CONFLICT; nothing is changed then */
   take(hash: string, fileDescriptorSet: Uint8Array): void {
-    const { catalog, store, logger } = this.#parts;
-    catalog.add(hash, fileDescriptorSet);
-    this.sync();
-    // Other directors can describe the worker only with the store's copy; this one can without.
-    store.put(KEYS.descriptors(hash), fileDescriptorSet).catch((error: unknown) => {
+    const { catalog, view } = this.#parts;
+    // Workers that attach at the same moment all send the set that none of them has sent yet.
+    if (!catalog.has(hash)) {
+      catalog.add(hash, fileDescriptorSet);
+      this.sync();
+    }
+    if (!view.descriptors.has(hash) && !this.#storing.has(hash)) void this.#put(hash, fileDescriptorSet);
+  }
+
+  /** Brings the catalogue in line with who is there, once for all changes of a moment. */
+  syncSoon(): void {
+    this.#syncing.soon();
+  }
+
+  stop(): void {
+    this.#syncing.cancel();
+  }
+
+  /** Other directors can describe the worker only with the store's copy; this one can without. */
+  async #put(hash: string, fileDescriptorSet: Uint8Array): Promise<void> {
+    const { store, logger } = this.#parts;
+    this.#storing.add(hash);
+    try {
+      await store.put(KEYS.descriptors(hash), fileDescriptorSet);
+    } catch (error) {
       logger.warn("the store did not take a contract; only this director can describe it", {
         hash,
         reason: messageOf(error),
       });
-    });
-  }
-
-  /** Brings the catalogue in line with who is there, once for all changes of this turn of the loop. */
-  syncSoon(): void {
-    if (this.#syncing) return;
-    this.#syncing = true;
-    queueMicrotask(() => {
-      this.#syncing = false;
-      this.sync();
-      void this.#collect();
-    });
+    } finally {
+      this.#storing.delete(hash);
+    }
   }
 
   sync(): void {

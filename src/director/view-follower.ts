@@ -9,10 +9,9 @@ import type { ServiceContracts } from "./service-contracts";
 import type { Sessions } from "./sessions";
 import type { PooledEndpoint, WorkerPool } from "./worker-pool";
 
-export interface ViewFollowerParts {
+export interface ViewFollowers {
   readonly directorId: string;
   readonly logger: Logger;
-  readonly view: ClusterView;
   readonly membership: MembershipHost;
   readonly pool: WorkerPool;
   readonly contracts: ServiceContracts;
@@ -24,73 +23,61 @@ export interface ViewFollowerParts {
   changed(): void;
 }
 
-/** Carries what the store says to those whom it concerns. */
-export class ViewFollower {
-  readonly #parts: ViewFollowerParts;
+/** Carries what the store says to those whom it concerns, for as long as the view tells. */
+export function followView(view: ClusterView, parts: ViewFollowers): void {
+  view.onChange((changes) => {
+    for (const change of changes) follow(view, parts, change);
+  });
+}
 
-  constructor(parts: ViewFollowerParts) {
-    this.#parts = parts;
-    parts.view.onChange((changes) => this.#follow(changes));
+function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): void {
+  switch (fact.kind) {
+    case "member":
+      releaseIfMoved(parts, fact.id, fact.value);
+      parts.pool.refresh(fact.id);
+      parts.contracts.syncSoon();
+      return;
+    case "intent":
+      parts.pool.refresh(fact.id);
+      tellIntent(view, parts, fact.id);
+      return;
+    case "balancing":
+      setPolicy(parts, fact.value ?? parts.defaultPolicy);
+      return;
+    case "descriptors":
+      parts.contracts.syncSoon();
+      return;
+    case "director":
+    case "leader":
+      parts.changed();
+      return;
   }
+}
 
-  /** The member joined, changed, or is gone. */
-  memberChanged(memberId: string): void {
-    this.#parts.pool.refresh(memberId);
-    this.#parts.contracts.syncSoon();
-  }
+/** A worker that attached to another director is judged there. */
+function releaseIfMoved(parts: ViewFollowers, memberId: string, record: MemberRecord | undefined): void {
+  const { membership, directorId } = parts;
+  const local = membership.get(memberId);
+  if (!record || !local || record.homeDirectorId === directorId) return;
+  const isNewer = record.incarnation > local.record.incarnation;
+  const isSame = record.incarnation === local.record.incarnation;
+  if (isNewer || (isSame && local.sessionId === undefined)) membership.apply({ kind: "release", memberId });
+}
 
-  #follow(changes: readonly FactChange[]): void {
-    for (const { fact } of changes) {
-      switch (fact.kind) {
-        case "member":
-          this.#releaseIfMoved(fact.id, fact.value);
-          this.memberChanged(fact.id);
-          break;
-        case "intent":
-          this.#parts.pool.refresh(fact.id);
-          this.#tellIntent(fact.id);
-          break;
-        case "balancing":
-          this.#setPolicy(fact.value ?? this.#parts.defaultPolicy);
-          break;
-        case "descriptors":
-          this.#parts.contracts.syncSoon();
-          break;
-        case "director":
-        case "leader":
-          this.#parts.changed();
-          break;
-      }
-    }
-  }
+function tellIntent(view: ClusterView, { sessions }: ViewFollowers, memberId: string): void {
+  const intent = view.intent(memberId);
+  if (isDrained(intent)) sessions.send(memberId, { kind: "drain", reason: intent.reason || intent.kind });
+  else sessions.send(memberId, { kind: "undrain" });
+}
 
-  /** A worker that attached to another director is judged there. */
-  #releaseIfMoved(memberId: string, record: MemberRecord | undefined): void {
-    const { membership, directorId } = this.#parts;
-    const local = membership.get(memberId);
-    if (!record || !local || record.homeDirectorId === directorId) return;
-    const isNewer = record.incarnation > local.record.incarnation;
-    const isSame = record.incarnation === local.record.incarnation;
-    if (isNewer || (isSame && local.sessionId === undefined)) membership.apply({ kind: "release", memberId });
+function setPolicy({ balancer, logger, changed }: ViewFollowers, name: string): void {
+  try {
+    balancer.setPolicy(name);
+    logger.info(`🔄 Load balancing strategy: ${displayName(balancer.policyName)}`);
+  } catch (error) {
+    logger.error("the cluster's policy is not known here; the one before goes on", { reason: messageOf(error) });
   }
-
-  #tellIntent(memberId: string): void {
-    const { view, sessions } = this.#parts;
-    const intent = view.intent(memberId);
-    if (isDrained(intent)) sessions.send(memberId, { kind: "drain", reason: intent.reason || intent.kind });
-    else sessions.send(memberId, { kind: "undrain" });
-  }
-
-  #setPolicy(name: string): void {
-    const { balancer, logger } = this.#parts;
-    try {
-      balancer.setPolicy(name);
-      logger.info(`🔄 Load balancing strategy: ${displayName(balancer.policyName)}`);
-    } catch (error) {
-      logger.error("the cluster's policy is not known here; the one before goes on", { reason: messageOf(error) });
-    }
-    this.#parts.changed();
-  }
+  changed();
 }
 
 /** "LeastConnections" for "least-connections": the spelling of the log lines of the system this replaces. */

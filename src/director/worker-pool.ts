@@ -3,6 +3,7 @@ import { TrackedEndpoint, type EndpointTraits, type TrackedEndpointOptions } fro
 import type { Connection } from "../core/call";
 import type { Clock } from "../core/clock";
 import { NO_LOAD, type Intent, type Load, type MemberRecord } from "../core/member";
+import { PacedTask } from "../core/paced-task";
 import type { MemberView } from "../membership/events";
 
 /** A worker as the balancer sees it, with the connection that calls to it take. */
@@ -29,12 +30,18 @@ export interface WorkerPoolParts {
   connect(address: string, record: MemberRecord): Connection;
   /** The data connection to a member came up or broke. */
   linkChanged(memberId: string, up: boolean, reason: string, address: string): void;
-  /** Told after each publish. */
+  /** Told after each change of what may be picked. */
   published(): void;
 }
 
 /** States in which a member may still answer calls, so that its connection is kept. */
 const CONNECTED_STATES: ReadonlySet<string> = new Set(["joining", "alive", "suspect", "draining"]);
+
+/**
+ * Pause between publishes that only add endpoints, for each endpoint there is. A publish takes some tenth of that, so a fleet
+ * that starts costs its director a bounded share of its time. Up to 100 endpoints there is no pause.
+ */
+const PAUSE_MS_PER_ENDPOINT = 0.01;
 
 const NO_LINK = "there is no data connection to it yet";
 
@@ -43,18 +50,26 @@ const NO_LINK = "there is no data connection to it yet";
  * - P1 ready takes all of: the record says alive; the operator wants it to serve; at its home director, beats and serves;
  *   this director's own data connection is up.
  * - P2 what ceases to be ready leaves the picker before any other event of the loop is handled, without waiting for the store.
+ *   What becomes ready may wait for a moment, so that many who join become one publish.
  * - P3 an endpoint lives as long as its address does, so that its meters survive suspicion and drains.
  */
 export class WorkerPool {
   readonly #parts: WorkerPoolParts;
   readonly #endpoints = new Map<string, PooledEndpoint>();
   readonly #waiting: (() => void)[] = [];
-  #publishing = false;
+  readonly #publication: PacedTask;
+  /** Those of `ready`. */
+  #published: ReadonlySet<PooledEndpoint> = new Set();
   #traitsChanged = false;
   #closed = false;
 
   constructor(parts: WorkerPoolParts) {
     this.#parts = parts;
+    this.#publication = new PacedTask(
+      parts.clock,
+      () => this.#publish(),
+      () => PAUSE_MS_PER_ENDPOINT * this.#endpoints.size,
+    );
   }
 
   endpoint(memberId: string): PooledEndpoint | undefined {
@@ -82,11 +97,13 @@ export class WorkerPool {
       if (endpoint.record.incarnation !== record.incarnation) endpoint.rejoin();
       const traits = this.#traits(record);
       // Pickers are made for the services, tags and tier of their endpoints.
-      if (endpoint.record !== record || endpoint.standby !== traits.standby) this.#traitsChanged = true;
+      const isPublished = this.#published.has(endpoint);
+      if (isPublished && (endpoint.record !== record || endpoint.standby !== traits.standby))
+        this.#traitsChanged = true;
       endpoint.record = record;
       endpoint.update(traits);
     }
-    this.#publishSoon();
+    this.#publishIfChanged(memberId);
   }
 
   /** The member's load as of its latest beat. */
@@ -112,12 +129,13 @@ export class WorkerPool {
 
   /** Resolves after the next publish, when no new call can see the present readiness any more. */
   whenPublished(): Promise<void> {
-    this.#publishSoon();
+    this.#publication.now();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   close(): void {
     this.#closed = true;
+    this.#publication.cancel();
     this.#parts.balancer.publish([]);
     for (const endpoint of this.#endpoints.values()) endpoint.connection.close();
     this.#endpoints.clear();
@@ -132,7 +150,7 @@ export class WorkerPool {
     connection.onReadiness((up, reason) => {
       if (this.#endpoints.get(memberId) !== endpoint) return;
       linkChanged(memberId, up, reason, address);
-      this.#publishSoon();
+      this.#publishIfChanged(memberId);
     });
     if (connection.isReady()) linkChanged(memberId, true, "connected", address);
   }
@@ -140,6 +158,7 @@ export class WorkerPool {
   #drop(endpoint: PooledEndpoint): void {
     this.#endpoints.delete(endpoint.memberId);
     endpoint.connection.close();
+    if (this.#published.has(endpoint)) this.#publication.now();
   }
 
   #traits(record: MemberRecord): EndpointTraits {
@@ -149,19 +168,26 @@ export class WorkerPool {
     return { address, services, tags, slots, standby, reportedLoad };
   }
 
-  /** Once per turn of the loop, however much changed, and before the turn ends (P2). */
-  #publishSoon(): void {
-    if (this.#publishing || this.#closed) return;
-    this.#publishing = true;
-    queueMicrotask(() => {
-      this.#publishing = false;
-      if (this.#closed) return;
-      const ready = [...this.#endpoints.values()].filter(({ memberId }) => this.notReadyReason(memberId) === ""); // P1
-      if (this.#traitsChanged || !sameMembers(ready, this.ready)) this.#parts.balancer.publish(ready);
+  #publishIfChanged(memberId: string): void {
+    const endpoint = this.#endpoints.get(memberId);
+    if (!endpoint) return;
+    const isReady = this.notReadyReason(memberId) === "";
+    const wasReady = this.#published.has(endpoint);
+    if (wasReady && (!isReady || this.#traitsChanged))
+      this.#publication.now(); // P2
+    else if (isReady && !wasReady) this.#publication.soon();
+  }
+
+  #publish(): void {
+    const ready = [...this.#endpoints.values()].filter(({ memberId }) => this.notReadyReason(memberId) === ""); // P1
+    const isChanged = this.#traitsChanged || !sameMembers(ready, this.ready);
+    if (isChanged) {
       this.#traitsChanged = false;
-      for (const resolve of this.#waiting.splice(0)) resolve();
-      this.#parts.published();
-    });
+      this.#published = new Set(ready);
+      this.#parts.balancer.publish(ready);
+    }
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    if (isChanged) this.#parts.published();
   }
 }
 
