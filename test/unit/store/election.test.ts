@@ -98,6 +98,18 @@ describe("Election", () => {
     expect([b, c].filter((election) => election.isLeader())).toHaveLength(1);
   });
 
+  it("E3: the term ends in the very turn in which the session is lost", async () => {
+    const mortal = new MortalStore(store, clock);
+    const a = start("a", { store: mortal });
+    await settle();
+    const term = a.term()!;
+    const endedAtOnce: boolean[] = [];
+    mortal.onLoss = () => endedAtOnce.push(term.ended.aborted);
+    mortal.cutOff();
+    await clock.advance(TTL_MS);
+    expect(endedAtOnce[0]).toBe(true);
+  });
+
   it("E4: the fence of a former leader does not hold, so that its writes do nothing", async () => {
     const [a, b] = await three();
     const stale = a.fence();
@@ -276,6 +288,8 @@ describe("Election", () => {
  */
 class MortalStore implements Store {
   readonly engine = "embedded";
+  /** Runs right after a session was lost, in the same turn. */
+  onLoss: () => void = () => {};
   readonly #inner: Store;
   readonly #clock: ManualClock;
   readonly #sessions = new Set<{ readonly inner: Session; readonly lose: () => void }>();
@@ -322,7 +336,11 @@ class MortalStore implements Store {
   async openSession(options: { readonly ttlMs: number }): Promise<Session> {
     const inner = await this.#reach(() => this.#inner.openSession(options));
     const lost = new AbortController();
-    const link = { inner, lose: () => lost.abort(new Error("cut off")) };
+    const lose = () => {
+      lost.abort(new Error("cut off"));
+      this.onLoss();
+    };
+    const link = { inner, lose };
     this.#sessions.add(link);
     inner.lost.addEventListener("abort", link.lose);
     return {
