@@ -220,12 +220,16 @@ export class CallError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown. Never throws itself, or an odd error would become a crash where it is reported. */
 export function messageOf(error: unknown): string {
-  if (typeof error === "object" && error !== null && "message" in error && typeof error.message === "string") {
-    return error.message;
+  try {
+    if (typeof error === "object" && error !== null && "message" in error && typeof error.message === "string") {
+      return error.message;
+    }
+    return String(error);
+  } catch {
+    return Object.prototype.toString.call(error);
   }
-  return String(error);
 }
 
 /** The one converter from `unknown`, used at every boundary. A FabricError stays itself. */
