@@ -46,7 +46,9 @@ export class MessageQueue<T> implements AsyncIterable<T> {
 
   /** Replaces everything that waits by one message: for readers that only need the latest. */
   replace(message: T): void {
+    if (this.#over) return;
     this.#waiting.length = 0;
+    this.#resumeIfRead();
     this.push(message);
   }
 
@@ -82,13 +84,16 @@ export class MessageQueue<T> implements AsyncIterable<T> {
     };
   }
 
+  #resumeIfRead(): void {
+    if (!this.#paused || !this.#pressure || this.#waiting.length > this.#pressure.highWater / 2) return;
+    this.#paused = false;
+    this.#pressure.resume();
+  }
+
   #next(): Promise<IteratorResult<T>> {
     if (this.#waiting.length > 0) {
       const value = this.#waiting.shift() as T;
-      if (this.#paused && this.#pressure && this.#waiting.length <= this.#pressure.highWater / 2) {
-        this.#paused = false;
-        this.#pressure.resume();
-      }
+      this.#resumeIfRead();
       return Promise.resolve({ value, done: false });
     }
     if (this.#over) {
