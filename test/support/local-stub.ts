@@ -1,0 +1,89 @@
+import type { CallEnd, CallListener, CallStart, IncomingCall, IncomingListener } from "../../src/core/call";
+import { CallMetadata } from "../../src/core/call-metadata";
+
+/** The caller of an incoming call, as a test plays it: what the server did is in `seen`. */
+export class StubCaller {
+  readonly seen: {
+    headers: CallMetadata[];
+    messages: Uint8Array[];
+    ends: Omit<CallEnd, "error">[];
+    paused: boolean;
+  } = { headers: [], messages: [], ends: [], paused: false };
+  /** What `send` answers: false says that the caller reads slowly. */
+  takesMore = true;
+  listener: IncomingListener | undefined;
+  #over = false;
+  readonly #timeoutMs: number | undefined;
+
+  constructor(options: { timeoutMs?: number } = {}) {
+    this.#timeoutMs = options.timeoutMs;
+  }
+
+  readonly call: IncomingCall = {
+    path: "/a.B/C",
+    metadata: new CallMetadata(),
+    timeoutMs: undefined,
+    peer: "test",
+    listen: (listener) => {
+      this.listener = listener;
+    },
+    sendHeaders: (metadata) => void this.seen.headers.push(metadata),
+    send: (bytes) => {
+      this.seen.messages.push(bytes);
+      return this.takesMore;
+    },
+    finish: (end) => {
+      this.#over = true;
+      this.seen.ends.push(end);
+    },
+    pause: () => {
+      this.seen.paused = true;
+    },
+    resume: () => {
+      this.seen.paused = false;
+    },
+  };
+
+  /** The call as it arrives with this deadline. */
+  get arriving(): IncomingCall {
+    return { ...this.call, timeoutMs: this.#timeoutMs };
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  send(...messages: readonly Uint8Array[]): void {
+    for (const bytes of messages) if (!this.#over) this.listener?.message(bytes);
+  }
+
+  halfClose(): void {
+    if (!this.#over) this.listener?.halfClosed();
+  }
+
+  cancel(): void {
+    if (!this.#over) this.listener?.cancelled();
+  }
+
+  drain(): void {
+    this.takesMore = true;
+    if (!this.#over) this.listener?.drained?.();
+  }
+
+  /** Its one end, as text. */
+  get end(): string | undefined {
+    const [end] = this.seen.ends;
+    return end && `${end.status} ${end.message}`;
+  }
+}
+
+/** The peer of an outgoing call, as a test plays it. */
+export interface StubCallee {
+  readonly start: CallStart;
+  readonly listener: CallListener;
+  readonly requests: Uint8Array[];
+  halfClosed: boolean;
+  cancelled: boolean;
+  paused: boolean;
+  takesMore: boolean;
+}

@@ -1,0 +1,291 @@
+import { createPolicyRegistry } from "../../src/balancing/policy-registry";
+import { FabricClient, type FabricClientConfig } from "../../src/client/fabric-client";
+import type { MemberEvent } from "../../src/core/attach-messages";
+import type { IncomingCall } from "../../src/core/call";
+import type { LogFields, Logger } from "../../src/core/logger";
+import { NO_RESOURCES } from "../../src/core/member";
+import { seededRandom, type Random } from "../../src/core/random";
+import { Director, type DirectorConfig } from "../../src/director/director";
+import { membershipDefaults } from "../../src/membership/membership-options";
+import { openStore } from "../../src/store/open-store";
+import type { Store } from "../../src/store/store";
+import { openAttach } from "../../src/wire/attach-stream";
+import { DirectorServiceDefinition, FILE_DESCRIPTOR_SET } from "../../src/wire/contract";
+import { DescriptorCatalog } from "../../src/wire/descriptor-catalog";
+import { CONTROL_SERVICES, heddleDescriptors } from "../../src/wire/descriptor-contract";
+import { DescriptorSet, descriptorSetHash } from "../../src/wire/descriptor-set";
+import { typedClient, type TypedClient } from "../../src/wire/typed-client";
+import { computeService } from "../../src/worker/services/compute-service";
+import { inferenceService } from "../../src/worker/services/inference-service";
+import { TASKS } from "../../src/worker/tasks";
+import { Worker, type ServedService, type WorkerConfig } from "../../src/worker/worker";
+import { FaultyStore } from "./faulty-store";
+import { ManualClock } from "./manual-clock";
+import { MemoryNetwork, type MemoryHost } from "./memory-network";
+import { StoreClient } from "./store-client";
+
+export const HEARTBEAT_MS = 1_000;
+const KEEPALIVE_MS = 2_000;
+const NO_FAULTS = { refuseRatio: 0, loseAnswerRatio: 0, cutRatio: 0, delayMaxMs: 0 };
+const OUTAGE = { ...NO_FAULTS, refuseRatio: 1 };
+
+const CONTRACT = DescriptorSet.parse(FILE_DESCRIPTOR_SET).subset([
+  "heddle.compute.v1.ComputeService",
+  "heddle.inference.v1.InferenceService",
+]);
+const DESCRIPTORS = { hash: descriptorSetHash(CONTRACT), fileDescriptorSet: CONTRACT };
+
+export interface RunningDirector {
+  readonly director: Director;
+  readonly address: string;
+  readonly host: MemoryHost;
+  readonly rpc: TypedClient<DirectorServiceDefinition>;
+}
+
+export interface RunningWorker {
+  readonly worker: Worker;
+  readonly host: MemoryHost;
+  /** Lines of its log. */
+  readonly lines: readonly string[];
+  readonly events: readonly MemberEvent[];
+}
+
+export interface WorkerOptions extends Partial<WorkerConfig> {
+  /** Further services, besides compute and inference. */
+  readonly services?: readonly ServedService[];
+  /** Told of each call that arrives at the worker, before admission decides. */
+  readonly onCall?: (path: string) => void;
+}
+
+/** Real directors, workers and clients in one process, on a simulated network, a virtual clock and one seed. */
+export class MemoryCluster {
+  readonly clock: ManualClock;
+  readonly network: MemoryNetwork;
+  readonly #random: Random;
+  readonly #store: FaultyStore;
+  readonly #storeClients = new Map<string, StoreClient>();
+  readonly #closing: (() => Promise<unknown>)[] = [];
+  #ids = 0;
+
+  private constructor(clock: ManualClock, random: Random, store: Store) {
+    this.clock = clock;
+    this.#random = random;
+    this.network = new MemoryNetwork(clock, this.#fork());
+    this.#store = new FaultyStore(store, { clock, random: this.#fork(), faults: NO_FAULTS });
+  }
+
+  static async open(seed = 1): Promise<MemoryCluster> {
+    const random = seededRandom(seed);
+    const clock = new ManualClock();
+    const store = await openStore({ engine: "embedded" }, { clock, random, logger: linesInto([]) });
+    return new MemoryCluster(clock, random, store);
+  }
+
+  /** The shared record, as nobody's client sees it. */
+  get store(): Store {
+    return this.#store;
+  }
+
+  /** Refuses every operation on the store, until `endStoreOutage`. */
+  beginStoreOutage(): void {
+    this.network.note("store outage");
+    this.#store.faults = OUTAGE;
+  }
+
+  endStoreOutage(): void {
+    this.network.note("store back");
+    this.#store.faults = NO_FAULTS;
+  }
+
+  /** Starts a director at `name`:61000. The same name again is the same director, started anew. */
+  async director(name = "director-1", options: Partial<DirectorConfig> = {}): Promise<RunningDirector> {
+    const host = this.network.host(name);
+    const store = new StoreClient(this.#store, host, (delayMs, action) => void this.clock.after(delayMs, action));
+    this.#storeClients.set(name, store);
+    const address = `${name}:61000`;
+    const director = new Director({
+      clock: host.clock,
+      random: this.#fork(),
+      logger: linesInto([]),
+      config: {
+        directorId: name,
+        clusterId: "test",
+        address,
+        advertiseAddress: "",
+        sessionTtlMs: 10_000,
+        balancer: "round-robin",
+        slowStartMs: 0,
+        queueMax: 100,
+        queueTimeoutMs: 5_000,
+        attemptsMax: 3,
+        retryBufferBytes: 65_536,
+        assignmentTtlMs: 30_000,
+        drainTimeoutMs: 5_000,
+        ...options,
+      },
+      version: "test",
+      membership: membershipDefaults(HEARTBEAT_MS),
+      registry: createPolicyRegistry(),
+      store,
+      server: this.network.server(host),
+      catalog: new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES)),
+      connect: (to) => this.network.connect(host, to, { keepaliveMs: KEEPALIVE_MS }),
+      newId: () => this.#newId(),
+      loopLagMs: () => 0,
+    });
+    await this.#within("a director starts", director.start());
+    this.#closing.push(() => director.stop({ graceMs: 0 }));
+    const rpc = typedClient(
+      DirectorServiceDefinition,
+      this.network.connect(this.network.host("operator"), address, { keepaliveMs: 0 }),
+    );
+    return { director, address, host, rpc };
+  }
+
+  /** Starts a worker at `name`:7000. The same name again is the same worker, started anew. */
+  async worker(name: string, directors: readonly string[], options: WorkerOptions = {}): Promise<RunningWorker> {
+    const { services = [], onCall, ...config } = options;
+    const host = this.network.host(name);
+    const { clock } = host;
+    const lines: string[] = [];
+    const events: MemberEvent[] = [];
+    const logger = linesInto(lines);
+    const worker = new Worker({
+      clock,
+      random: this.#fork(),
+      logger,
+      config: {
+        memberId: name,
+        label: name,
+        address: `${name}:7000`,
+        advertiseAddress: "",
+        directors,
+        tags: {},
+        slots: 0,
+        role: "worker",
+        failureEnabled: false,
+        failurePhaseMs: 0,
+        heartbeatIntervalMs: 0,
+        reconnectMaxMs: 1_000,
+        drainTimeoutMs: 30_000,
+        dataKeepalive: true,
+        ...config,
+      },
+      version: "test",
+      services: [
+        computeService({ tasks: TASKS, clock, label: name }),
+        inferenceService({ clock, logger, label: name, newConnectionId: () => this.#newId() }),
+        ...services,
+      ].map((service) => spying(service, onCall)),
+      descriptors: DESCRIPTORS,
+      server: this.network.server(host),
+      inventory: () => Promise.resolve(NO_RESOURCES),
+      sampleLoad: () => ({ cpuRatio: 0, memoryRatio: 0, diskRatio: 0, loadAverage: 0, loopLagMs: 0 }),
+      openAttach: (address) => {
+        const connection = this.network.connect(host, address, { keepaliveMs: KEEPALIVE_MS });
+        return { stream: openAttach(connection), close: () => connection.close() };
+      },
+      connect: (address) => this.network.connect(host, address, { keepaliveMs: 0 }),
+      onEvent: (event) => events.push(event),
+    });
+    await this.#within(`${name} starts`, worker.start());
+    this.#closing.push(() => worker.stop({ graceMs: 0 }));
+    return { worker, host, lines, events };
+  }
+
+  client(directors: readonly string[], options: Partial<FabricClientConfig> = {}, name = "client"): FabricClient {
+    const host = this.network.host(name);
+    const client = new FabricClient({
+      clock: host.clock,
+      random: this.#fork(),
+      logger: linesInto([]),
+      config: {
+        directors,
+        mode: "auto",
+        balancer: "",
+        attemptsMax: 3,
+        callTimeoutMs: 30_000,
+        reconnectMaxMs: 1_000,
+        retryBufferBytes: 65_536,
+        ...options,
+      },
+      registry: createPolicyRegistry(),
+      connect: (address, { keepalive }) =>
+        this.network.connect(host, address, { keepaliveMs: keepalive ? KEEPALIVE_MS : 0 }),
+      newId: () => this.#newId(),
+    });
+    this.#closing.push(() => client.close());
+    return client;
+  }
+
+  /** Kills the process without a word; what hung on its leases goes when they run out. */
+  async crash(name: string): Promise<void> {
+    this.network.crash(name);
+    await this.#storeClients.get(name)?.close();
+  }
+
+  /** Lets time pass until the condition holds; rejects, naming the claim, when it does not within `withinMs`. */
+  async until(claim: string, condition: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
+    const deadlineMs = this.clock.monotonicMs() + withinMs;
+    while (!(await this.#within(claim, Promise.resolve(condition())))) {
+      if (this.clock.monotonicMs() >= deadlineMs) throw new Error(`Not so within ${withinMs} ms: ${claim}`);
+      await this.clock.advance(10);
+    }
+  }
+
+  /** Lets time pass until the promise settles, and gives its outcome. */
+  async outcome<T>(promise: Promise<T>, withinMs = 60_000): Promise<T> {
+    return this.#within("an answer", promise, withinMs);
+  }
+
+  /** Stops everything. Twice is once. */
+  async close(): Promise<void> {
+    this.endStoreOutage();
+    this.network.heal();
+    const stops = this.#closing.splice(0).map((stop) => stop());
+    await this.clock.advance(5_000);
+    await Promise.race([Promise.allSettled(stops), this.clock.advance(60_000)]);
+    await this.#store.close();
+  }
+
+  async #within<T>(claim: string, promise: Promise<T>, withinMs = 60_000): Promise<T> {
+    let settled = false;
+    const done = () => {
+      settled = true;
+    };
+    promise.then(done, done);
+    const deadlineMs = this.clock.monotonicMs() + withinMs;
+    await this.clock.advance(0);
+    while (!settled) {
+      if (this.clock.monotonicMs() >= deadlineMs) throw new Error(`Not within ${withinMs} ms: ${claim}`);
+      await this.clock.advance(5);
+    }
+    return promise;
+  }
+
+  #fork(): Random {
+    return seededRandom(this.#random.below(2 ** 32));
+  }
+
+  #newId(): string {
+    this.#ids += 1;
+    return `id-${this.#ids}`;
+  }
+}
+
+function spying(service: ServedService, onCall: WorkerOptions["onCall"]): ServedService {
+  if (!onCall) return service;
+  const spied = (path: string, run: (call: IncomingCall) => void) => (call: IncomingCall) => {
+    onCall(path);
+    run(call);
+  };
+  const methods = new Map([...service.methods].map(([path, run]) => [path, spied(path, run)]));
+  return { fullName: service.fullName, methods };
+}
+
+function linesInto(lines: string[]): Logger {
+  const write = (message: string, fields?: LogFields) =>
+    void lines.push(fields ? `${message} ${JSON.stringify(fields)}` : message);
+  const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
+  return logger;
+}
