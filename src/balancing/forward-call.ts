@@ -143,6 +143,7 @@ class ForwardedCall<E extends ConnectedEndpoint> {
       if (this.#keptBytes > this.#plan.retryBufferBytes) this.#keepNoMore();
       if (this.#halfClosed) outgoing.halfClose();
       else if (taken) this.#call.resume();
+      else this.#call.pause(); // F4
     });
   }
 
@@ -165,8 +166,11 @@ class ForwardedCall<E extends ConnectedEndpoint> {
 
   #finish(end: Omit<CallEnd, "error">): void {
     const trailers = end.trailers.clone();
-    if (this.#servedBy !== "") trailers.set(HEDDLE_KEYS.worker, this.#servedBy);
-    if (this.#attempts > 0) trailers.set(HEDDLE_KEYS.attempts, String(this.#attempts));
+    // A director that the call went through has said already which worker it was.
+    if (this.#servedBy !== "" && trailers.text(HEDDLE_KEYS.worker) === undefined) {
+      trailers.set(HEDDLE_KEYS.worker, this.#servedBy);
+      trailers.set(HEDDLE_KEYS.attempts, String(this.#attempts));
+    }
     this.#call.finish({ status: end.status, message: end.message, trailers });
   }
 }

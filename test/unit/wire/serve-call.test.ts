@@ -4,7 +4,7 @@ import type { CallContext } from "../../../src/wire/call-context";
 import { serveCall, type ServedMethod } from "../../../src/wire/serve-call";
 import { endOfHandlerError } from "../../../src/wire/status-mapping";
 import { settle } from "../../support/manual-clock";
-import { StubCaller } from "../../support/local-stub";
+import { StubCaller } from "../../support/stub-caller";
 
 const bytes = (text: string) => Buffer.from(text);
 const texts = (messages: readonly Uint8Array[]) => messages.map((each) => Buffer.from(each).toString());

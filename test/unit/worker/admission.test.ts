@@ -4,7 +4,7 @@ import { CallMetadata } from "../../../src/core/call-metadata";
 import { FabricError } from "../../../src/core/errors";
 import { Admission } from "../../../src/worker/admission";
 import { settle } from "../../support/manual-clock";
-import { StubCaller } from "../../support/local-stub";
+import { StubCaller } from "../../support/stub-caller";
 
 const OK = { status: 0, message: "", trailers: new CallMetadata() } as const;
 const GONE = new FabricError("WORKER_LOST", "the worker stopped");

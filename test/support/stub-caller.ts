@@ -1,4 +1,4 @@
-import type { CallEnd, CallListener, CallStart, IncomingCall, IncomingListener } from "../../src/core/call";
+import type { CallEnd, IncomingCall, IncomingListener } from "../../src/core/call";
 import { CallMetadata } from "../../src/core/call-metadata";
 
 /** The caller of an incoming call, as a test plays it: what the server did is in `seen`. */
@@ -75,15 +75,4 @@ export class StubCaller {
     const [end] = this.seen.ends;
     return end && `${end.status} ${end.message}`;
   }
-}
-
-/** The peer of an outgoing call, as a test plays it. */
-export interface StubCallee {
-  readonly start: CallStart;
-  readonly listener: CallListener;
-  readonly requests: Uint8Array[];
-  halfClosed: boolean;
-  cancelled: boolean;
-  paused: boolean;
-  takesMore: boolean;
 }
