@@ -88,6 +88,12 @@ export const ERRORS = {
     executed: "no",
     doc: "Another director has the data folder open. Stop it, or give this one its own HEDDLE_DATA_DIR.",
   },
+  STORE_UNUSABLE: {
+    status: Status.FAILED_PRECONDITION,
+    retry: "never",
+    executed: "no",
+    doc: "The data folder is damaged or cannot be read or written. The message says how. Restore or repair it, or set HEDDLE_DATA_DIR to another one.",
+  },
   INVALID_ARGUMENT: {
     status: Status.INVALID_ARGUMENT,
     retry: "never",

@@ -77,7 +77,7 @@ export class EmbeddedStore implements Store {
   #recovery: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  /** Rejects when the journal cannot be opened: STORE_LOCKED, or STORE_UNAVAILABLE that says what is wrong with it. */
+  /** Rejects when the journal cannot be opened: STORE_LOCKED, or STORE_UNUSABLE that says what is wrong with it. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     return new EmbeddedStore(options, await options.journal.load());
   }

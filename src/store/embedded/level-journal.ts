@@ -28,7 +28,7 @@ export class LevelJournal implements Journal {
     this.#folder = folder;
   }
 
-  /** Rejects with STORE_LOCKED, or with STORE_UNAVAILABLE that says what is wrong with the folder. */
+  /** Rejects with STORE_LOCKED, or with STORE_UNUSABLE that says what is wrong with the folder. */
   async load(): Promise<StoredState> {
     await this.close();
     await this.#checkFolder();
@@ -123,7 +123,7 @@ export class LevelJournal implements Journal {
 
   #unusable(what: string, cause?: unknown): FabricError {
     return new FabricError(
-      "STORE_UNAVAILABLE",
+      "STORE_UNUSABLE",
       `The data folder ${this.#folder} ${what} HEDDLE_DATA_DIR to another one. Nothing was changed.`,
       { cause },
     );

@@ -1,7 +1,7 @@
 /*
  * The only file that knows etcd3 and @grpc/grpc-js. etcd3 gives us the typed unary calls, authentication and the raw streams
  * of its internal clients, on one set of channels. Its own watcher, election, lock, lease loop and retries are not used: they
- * lose events, report a lost lease late, and repeat transactions (docs/decisions).
+ * lose events, report a lost lease late, and repeat transactions (docs/decisions/0004).
  *
  * grpc-js itself is imported for one thing that etcd3 has no option for: an interceptor that adds the `hasleader` metadata to
  * every call, and knows the calls in flight so that `close` can end them.

@@ -78,7 +78,7 @@ describe("the data folder", () => {
     await damage();
     const before = (await readdir(join(dataDir, "store"))).filter((file) => /^CURRENT|\.ldb$/.test(file));
     expect(await refusal()).toEqual({
-      code: "STORE_UNAVAILABLE",
+      code: "STORE_UNUSABLE",
       message: expect.stringMatching(/is damaged: .* Restore it from a backup.* HEDDLE_DATA_DIR/),
     });
     const after = await readdir(join(dataDir, "store"));
@@ -88,7 +88,7 @@ describe("the data folder", () => {
   it("refuses a folder that cannot be written, and says so", async () => {
     await writeFile(join(dataDir, "store"), "a file where the folder should be");
     expect(await refusal()).toEqual({
-      code: "STORE_UNAVAILABLE",
+      code: "STORE_UNUSABLE",
       message: expect.stringMatching(/data folder .* cannot be written .* HEDDLE_DATA_DIR/),
     });
   });
