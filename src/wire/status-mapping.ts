@@ -28,16 +28,24 @@ function isMadeByTransport(status: StatusObject, headersReceived: boolean): bool
 const NEVER_STARTED =
   /^(No connection established|Name resolution|Stream refused by server|Channel (closed|has been shut down)|The connection was closed before)/;
 
+/** What grpc-js says, at either end, of a message over the limit: before or after the headers, with or without trailers. */
+const TOO_LARGE = /message larger than max|message with a size larger than/;
+
 function errorCodeOf(status: StatusObject, headersReceived: boolean, cancelledHere: boolean): ErrorCode {
   if (isMadeByTransport(status, headersReceived)) {
     if (cancelledHere) return "CANCELLED";
     if (status.code === (Status.DEADLINE_EXCEEDED as number)) return "DEADLINE_EXCEEDED";
     if (NEVER_STARTED.test(status.details)) return "WORKER_UNREACHABLE";
-    if (/message larger than max/.test(status.details)) return "MESSAGE_TOO_LARGE";
+    if (isTooLarge(status)) return "MESSAGE_TOO_LARGE";
     return "WORKER_LOST";
   }
   const named = status.metadata.get(HEDDLE_KEYS.error)[0];
-  return typeof named === "string" && Object.hasOwn(ERRORS, named) ? (named as ErrorCode) : "REMOTE";
+  if (typeof named === "string" && Object.hasOwn(ERRORS, named)) return named as ErrorCode;
+  return isTooLarge(status) ? "MESSAGE_TOO_LARGE" : "REMOTE";
+}
+
+function isTooLarge({ code, details }: StatusObject): boolean {
+  return code === (Status.RESOURCE_EXHAUSTED as number) && TOO_LARGE.test(details);
 }
 
 /** The end of an outgoing call, with what it means for a retry. */
@@ -48,7 +56,7 @@ export function endOfStatus(status: StatusObject, headersReceived: boolean, canc
   const errorCode = errorCodeOf(status, headersReceived, cancelledHere);
   if (errorCode === "WORKER_LOST" || errorCode === "WORKER_UNREACHABLE") {
     // grpc-js reports a worker that was shut down hard as CANCELLED or INTERNAL; for the caller the worker is unavailable.
-    const error = new FabricError(errorCode, status.details);
+    const error = new FabricError(errorCode, withoutCode(status.details, errorCode));
     return { status: error.status, message: error.message, trailers, error };
   }
   const error = new FabricError(errorCode, withoutCode(status.details, errorCode), { status: code });

@@ -53,7 +53,7 @@ export class StubCallee {
   }
 
   message(text: string): void {
-    if (!this.#over) this.#listener.message(Buffer.from(text));
+    if (!this.#over) this.#listener.message(Buffer.from(text, "latin1"));
   }
 
   drain(): void {
