@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { ROLES } from "./roles";
+import { runClient } from "./client-role";
 
 // Environment only: made for containers and units. `heddle client` is the same with flags.
-void ROLES.client(process.env).then((code) => process.exit(code));
+void runClient(process.env).then((code) => process.exit(code));

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { ROLES } from "./roles";
+import { runDirector } from "./director-role";
 
 // Environment only: made for containers and units. `heddle director` is the same with flags.
-void ROLES.director(process.env).then((code) => process.exit(code));
+void runDirector(process.env).then((code) => process.exit(code));

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { ROLES } from "./roles";
+import { runWorker } from "./worker-role";
 
 // Environment only: made for containers and units. `heddle worker` is the same with flags.
-void ROLES.worker(process.env, undefined).then((code) => process.exit(code));
+void runWorker(process.env, () => Promise.resolve({})).then((code) => process.exit(code));

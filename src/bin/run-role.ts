@@ -14,6 +14,14 @@ export interface RunningRole {
 /** Exit codes: of a role that ended well, that could not go on, and that was told something wrong. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
+/** The part of any role's settings that makes its logger. */
+export function logging(config: {
+  readonly logLevel: LoggerOptions["level"];
+  readonly logFormat: LoggerOptions["format"];
+}): LoggerOptions {
+  return { level: config.logLevel, format: config.logFormat };
+}
+
 /**
  * Runs one role of the process: starts it, waits for a stop signal or its own end, stops it, and makes sure that every log line is
  * out. Resolves to the exit code. Mistakes in the settings are printed plainly, without a stack.
