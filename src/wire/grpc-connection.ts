@@ -1,5 +1,6 @@
 import {
   Client,
+  Metadata,
   connectivityState,
   credentials,
   type ChannelCredentials,
@@ -8,9 +9,10 @@ import {
   type StatusObject,
 } from "@grpc/grpc-js";
 
-import type { CallListener, CallStart, Connection, OutgoingCall } from "../core/call";
+import type { CallEnd, CallListener, CallStart, Connection, OutgoingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
-import { asFabricError } from "../core/errors";
+import { asFabricError, FabricError } from "../core/errors";
+import { Status } from "../core/status";
 import { asBuffer } from "./bytes";
 import { endOfStatus } from "./status-mapping";
 import { fromGrpcMetadata, toGrpcMetadata } from "./metadata";
@@ -39,6 +41,8 @@ export class GrpcConnection implements Connection {
   readonly address: string;
   readonly #client: Client;
   readonly #listeners: ((ready: boolean, reason: string) => void)[] = [];
+  /** How to end each call in flight. */
+  readonly #losing = new Set<() => void>();
   #ready = false;
   #closed = false;
 
@@ -88,12 +92,14 @@ export class GrpcConnection implements Connection {
     } catch (error) {
       return neverStarted(error, listener);
     }
-    return follow(stream, listener);
+    return follow(stream, listener, this.#losing);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // grpc-js lets calls in flight go on, on a peer that may be frozen for ever.
+    for (const lose of [...this.#losing]) lose();
     this.#client.close();
     this.#setReady(false, "closed");
     this.#listeners.length = 0;
@@ -124,7 +130,11 @@ function deadlineIn(timeoutMs: number): Date {
   return deadline;
 }
 
-function follow(stream: ClientDuplexStream<Uint8Array, Buffer>, listener: CallListener): OutgoingCall {
+function follow(
+  stream: ClientDuplexStream<Uint8Array, Buffer>,
+  listener: CallListener,
+  losing: Set<() => void>,
+): OutgoingCall {
   let headersReceived = false;
   let cancelled = false;
   let over = false;
@@ -141,11 +151,20 @@ function follow(stream: ClientDuplexStream<Uint8Array, Buffer>, listener: CallLi
     if (!over) listener.drained?.();
   });
   let status: StatusObject | undefined;
-  const finish = () => {
-    if (over || !status) return;
+  const end = (callEnd: CallEnd) => {
     over = true;
-    listener.ended(endOfStatus(status, headersReceived, cancelled));
+    losing.delete(lose);
+    listener.ended(callEnd);
   };
+  const finish = () => {
+    if (!over && status) end(endOfStatus(status, headersReceived, cancelled));
+  };
+  const lose = () => {
+    const error = new FabricError("WORKER_LOST", "the connection was closed here");
+    stream.cancel();
+    end({ ...endOfError(error), error });
+  };
+  losing.add(lose);
   // grpc-js reports the status although a paused reader has not taken all messages: they come first here.
   stream.on("end", finish);
   stream.on("status", (received: StatusObject) => {
@@ -158,13 +177,21 @@ function follow(stream: ClientDuplexStream<Uint8Array, Buffer>, listener: CallLi
       if (!over) stream.end();
     },
     cancel: () => {
+      if (over) return;
       cancelled = true;
       stream.cancel();
+      // A status that waits behind answers which nobody reads any more would wait for ever. Never from inside this.
+      if (status) {
+        status = { ...CANCELLED_HERE, metadata: new Metadata() };
+        queueMicrotask(finish);
+      }
     },
     pause: () => void stream.pause(),
     resume: () => void stream.resume(),
   };
 }
+
+const CANCELLED_HERE = { code: Status.CANCELLED, details: "Cancelled on client" } as const;
 
 /** The channel was closed, or the path or the metadata cannot be sent. */
 function neverStarted(cause: unknown, listener: CallListener): OutgoingCall {

@@ -1,3 +1,5 @@
+import type { ServerHttp2Session } from "node:http2";
+
 import {
   Server,
   ServerCredentials,
@@ -114,6 +116,11 @@ export class GrpcServer {
 
   /** Ends everything at once. */
   close(): void {
+    // Without channelz grpc-js forgets to destroy its sessions here: calls would go on, and the process with them.
+    const { http2Servers } = this.#server as unknown as {
+      readonly http2Servers: ReadonlyMap<unknown, { readonly sessions: ReadonlySet<ServerHttp2Session> }>;
+    };
+    for (const { sessions } of [...http2Servers.values()]) for (const session of [...sessions]) session.destroy();
     this.#server.forceShutdown();
   }
 }

@@ -20,7 +20,10 @@ export function endOfHandlerError(error: unknown): Omit<CallEnd, "error"> {
 function isMadeByTransport(status: StatusObject, headersReceived: boolean): boolean {
   if (Object.keys(status.metadata.getMap()).length > 0) return false;
   return (
-    !headersReceived || /^(Connection dropped|Call cancelled|Received RST_STREAM|Stream refused)/.test(status.details)
+    !headersReceived ||
+    /^(Connection dropped|Call cancelled|Cancelled on client|Deadline exceeded|Received RST_STREAM|Stream refused)/.test(
+      status.details,
+    )
   );
 }
 

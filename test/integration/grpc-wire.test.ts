@@ -1,0 +1,334 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { CallMetadata } from "../../src/core/call-metadata";
+import { Status } from "../../src/core/status";
+import { OK, start, taking, whenReady, WireRig, type Taken } from "./grpc-fixtures";
+
+const bytes = (text: string) => Buffer.from(text);
+const texts = (messages: readonly Uint8Array[]) => messages.map((each) => Buffer.from(each).toString());
+
+describe("GrpcServer and GrpcConnection over a real socket", () => {
+  const rig = new WireRig();
+  afterEach(() => rig.close());
+
+  const echo = taking(
+    ({ call, halfClosed }) => void halfClosed.then(() => call.finish(OK)),
+    ({ call }, message) => void call.send(message),
+  );
+
+  it.each([
+    ["unary", 1],
+    ["streamed", 50],
+  ])("carries a %s call: headers first, messages in order, then the end", async (_kind, count) => {
+    const { connection } = await rig.open((server) => server.handle("/a.B/C", echo));
+    const sent = Array.from({ length: count }, (_, index) => `message-${index}`);
+    const seen = start(connection);
+    for (const text of sent) seen.call.send(bytes(text));
+    seen.call.halfClose();
+    expect(await seen.ended).toMatchObject({ status: Status.OK });
+    expect(texts(seen.messages)).toEqual(sent);
+    expect(seen.log).toEqual(["headers", ...sent.map(() => "message"), "ended"]);
+  });
+
+  it("sends headers before the first message, and without one", async () => {
+    let taken: Taken | undefined;
+    const { connection } = await rig.open((server) =>
+      server.handle(
+        "/a.B/C",
+        taking((each) => (taken = each)),
+      ),
+    );
+    const headers = new Promise<CallMetadata>((resolve) => {
+      start(connection, {}, { headers: resolve });
+    });
+    await new Promise<void>((resolve) => {
+      const poll = () => (taken ? resolve() : setImmediate(poll));
+      poll();
+    });
+    taken!.call.sendHeaders(CallMetadata.of({ "x-model": "1", "x-raw-bin": new Uint8Array([0, 255]) }));
+    const received = await headers;
+    expect([received.text("x-model"), received.bytes("x-raw-bin")]).toEqual(["1", Buffer.from([0, 255])]);
+  });
+
+  it("passes on the exact status, message and trailers, with details as bytes, when nothing else was sent", async () => {
+    const details = new Uint8Array([8, 5, 18, 2, 104, 105]);
+    const { connection } = await rig.open((server) =>
+      server.handle(
+        "/a.B/C",
+        taking(({ call }) =>
+          call.finish({
+            status: Status.FAILED_PRECONDITION,
+            message: "Größe 100 %\nzweite Zeile",
+            trailers: CallMetadata.of({ "grpc-status-details-bin": details, "x-cost": "3" }),
+          }),
+        ),
+      ),
+    );
+    const end = await start(connection).ended;
+    expect([end.status, end.message, end.error?.code]).toEqual([9, "Größe 100 %\nzweite Zeile", "REMOTE"]);
+    expect(end.trailers.entries()).toEqual([
+      ["grpc-status-details-bin", Buffer.from(details)],
+      ["x-cost", "3"],
+    ]);
+  });
+
+  it("delivers every request before the half-close", async () => {
+    const order: string[] = [];
+    const { connection } = await rig.open((server) =>
+      server.handle("/a.B/C", (call) =>
+        call.listen({
+          message: (message) => order.push(Buffer.from(message).toString()),
+          halfClosed: () => {
+            order.push("half-close");
+            call.finish(OK);
+          },
+          cancelled: () => order.push("cancelled"),
+        }),
+      ),
+    );
+    const seen = start(connection);
+    for (const text of ["1", "2", "3"]) seen.call.send(bytes(text));
+    seen.call.halfClose();
+    await seen.ended;
+    expect(order).toEqual(["1", "2", "3", "half-close"]);
+  });
+
+  it.each([0, 1, 65_535, 65_536, 3 << 20])("carries a message of %i bytes unchanged", async (size) => {
+    const { connection } = await rig.open((server) => server.handle("/a.B/C", echo));
+    const message = Buffer.alloc(size, "ab");
+    const seen = start(connection);
+    seen.call.send(message);
+    seen.call.halfClose();
+    await seen.ended;
+    expect(seen.messages.map((each) => Buffer.compare(each, message))).toEqual([0]);
+  });
+
+  it("refuses a request over the server's limit with MESSAGE_TOO_LARGE, and serves the next call", async () => {
+    const { server } = await rig.open((each) => each.handle("/a.B/C", echo), { messageMaxBytes: 1_000 });
+    const generous = rig.connection(server.address!, 1 << 20);
+    await whenReady(generous);
+    const large = start(generous);
+    large.call.send(Buffer.alloc(2_000));
+    large.call.halfClose();
+    const small = start(generous);
+    small.call.send(Buffer.alloc(900));
+    small.call.halfClose();
+    expect((await large.ended).error?.code).toBe("MESSAGE_TOO_LARGE");
+    expect((await small.ended).status).toBe(Status.OK);
+  });
+
+  it("refuses an answer over the client's limit with MESSAGE_TOO_LARGE", async () => {
+    const { server } = await rig.open((each) => each.handle("/a.B/C", echo));
+    const strict = rig.connection(server.address!, 1_000);
+    await whenReady(strict);
+    const generous = start(rig.connection(server.address!));
+    generous.call.send(Buffer.alloc(2_000));
+    generous.call.halfClose();
+    expect((await generous.ended).status).toBe(Status.OK);
+    const sendsTooMuch = start(strict);
+    sendsTooMuch.call.send(Buffer.alloc(2_000));
+    sendsTooMuch.call.halfClose();
+    expect((await sendsTooMuch.ended).error?.code).toBe("MESSAGE_TOO_LARGE");
+  });
+
+  it("stops a sender whose reader is slow, in bounded memory, and lets it go on", async () => {
+    const total = 2_000;
+    const message = Buffer.alloc(64 * 1_024);
+    let sent = 0;
+    const { connection } = await rig.open((server) =>
+      server.handle("/a.B/C", (call) => {
+        const pump = () => {
+          while (sent < total) {
+            sent += 1;
+            if (!call.send(message)) return;
+          }
+          call.finish(OK);
+        };
+        call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {}, drained: pump });
+        pump();
+      }),
+    );
+    const seen = start(connection);
+    seen.call.pause();
+    // A call that comes and goes meanwhile: by then, what can be sent has been sent.
+    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    const sentWhilePaused = sent;
+    seen.call.resume();
+    expect((await seen.ended).status).toBe(Status.OK);
+    expect(sentWhilePaused).toBeLessThan(100);
+    expect([sent, seen.messages.length]).toEqual([total, total]);
+  });
+
+  it("G4 is not ready, and its calls end at their deadline, while a peer accepts but never speaks", async () => {
+    const sockets: Socket[] = [];
+    const mute = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+    await once(mute, "listening");
+    const connection = rig.connection(`127.0.0.1:${(mute.address() as AddressInfo).port}`);
+    const end = await start(connection, { timeoutMs: 300 }).ended;
+    expect([end.status, connection.isReady()]).toEqual([Status.DEADLINE_EXCEEDED, false]);
+    connection.close();
+    for (const socket of sockets) socket.destroy();
+    mute.close();
+  });
+
+  it("says that a call was never sent when nobody listens", async () => {
+    const server = rig.server();
+    const address = await server.listen("127.0.0.1:0", "TEST_ADDR");
+    server.close();
+    const end = await start(rig.connection(address)).ended;
+    expect(end.error?.code).toBe("WORKER_UNREACHABLE");
+  });
+
+  it.each([
+    ["before headers", false],
+    ["after headers", true],
+  ])("G8 a server that is shut down hard in mid-call %s is WORKER_LOST, not CANCELLED", async (_when, headers) => {
+    const { server, connection } = await rig.open((each) =>
+      each.handle(
+        "/a.B/C",
+        taking(({ call }) => {
+          if (headers) call.send(bytes("first"));
+          setImmediate(() => server.close());
+        }),
+      ),
+    );
+    const end = await start(connection).ended;
+    expect([end.error?.code, end.status]).toEqual(["WORKER_LOST", Status.UNAVAILABLE]);
+  });
+
+  it("leaves the picker at once when its connection breaks, and comes back by itself", async () => {
+    const { server, connection } = await rig.open((each) => each.handle("/a.B/C", echo));
+    const address = server.address!;
+    const down = whenReady(connection, false);
+    server.close();
+    await down;
+    const again = rig.server();
+    again.handle("/a.B/C", echo);
+    await again.listen(address, "TEST_ADDR");
+    await whenReady(connection);
+    const seen = start(connection);
+    seen.call.halfClose();
+    expect((await seen.ended).status).toBe(Status.OK);
+  });
+
+  it("ends the calls in flight with WORKER_LOST when it is closed", async () => {
+    const { connection } = await rig.open((server) =>
+      server.handle(
+        "/a.B/C",
+        taking(({ call }) => void call.send(bytes("first"))),
+      ),
+    );
+    let seen: ReturnType<typeof start> | undefined;
+    await new Promise<void>((resolve) => {
+      seen = start(connection, {}, { message: () => resolve() });
+    });
+    connection.close();
+    connection.close();
+    const end = await seen!.ended;
+    expect([end.error?.code, seen!.ends.length, connection.isReady()]).toEqual(["WORKER_LOST", 1, false]);
+    expect((await start(connection).ended).error?.code).toBe("WORKER_UNREACHABLE");
+  });
+
+  it("takes calls of methods that nobody registered with the one handler for them", async () => {
+    const { connection } = await rig.open((server) => {
+      server.handle("/a.B/Known", echo);
+      server.handleUnknown(
+        taking(({ call }) => call.finish({ ...OK, trailers: CallMetadata.of({ "x-path": call.path }) })),
+      );
+    });
+    const known = start(connection, { path: "/a.B/Known" });
+    known.call.halfClose();
+    const unknown = start(connection, { path: "/never.Heard/Of" });
+    expect((await known.ended).trailers.size).toBe(0);
+    expect((await unknown.ended).trailers.text("x-path")).toBe("/never.Heard/Of");
+  });
+
+  it("answers UNIMPLEMENTED where there is no such handler", async () => {
+    const { connection } = await rig.open((server) => server.handle("/a.B/Known", echo));
+    const end = await start(connection).ended;
+    expect([end.status, end.error?.code]).toEqual([Status.UNIMPLEMENTED, "REMOTE"]);
+  });
+
+  it("cancels at the server what the caller cancels, and tells the caller once", async () => {
+    let taken: Taken | undefined;
+    const { connection } = await rig.open((server) =>
+      server.handle(
+        "/a.B/C",
+        taking((each) => {
+          taken = each;
+          each.call.send(bytes("first"));
+        }),
+      ),
+    );
+    let seen: ReturnType<typeof start> | undefined;
+    await new Promise<void>((resolve) => {
+      seen = start(connection, {}, { message: () => resolve() });
+    });
+    seen!.call.cancel();
+    seen!.call.cancel();
+    await taken!.cancelled;
+    taken!.call.send(bytes("late"));
+    taken!.call.finish(OK);
+    expect((await seen!.ended).error?.code).toBe("CANCELLED");
+    expect([seen!.ends.length, seen!.messages.length]).toEqual([1, 1]);
+  });
+
+  it("a cancel ends a call whose answers and status wait unread", async () => {
+    const { connection } = await rig.open((server) =>
+      server.handle(
+        "/a.B/C",
+        taking(({ call }) => {
+          for (let sent = 0; sent < 3; sent += 1) call.send(bytes("x"));
+          call.finish(OK);
+        }),
+      ),
+    );
+    const seen = start(connection);
+    seen.call.pause();
+    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    seen.call.cancel();
+    expect((await seen.ended).error?.code).toBe("CANCELLED");
+  });
+
+  it("gives the server the time that is left, and both sides the deadline", async () => {
+    let taken: Taken | undefined;
+    const { connection } = await rig.open((server) =>
+      server.handle(
+        "/a.B/C",
+        taking((each) => (taken = each)),
+      ),
+    );
+    const end = await start(connection, { timeoutMs: 200 }).ended;
+    await taken!.cancelled;
+    expect(end.error?.code).toBe("DEADLINE_EXCEEDED");
+    expect(taken!.call.timeoutMs).toBeGreaterThan(0);
+    expect(taken!.call.timeoutMs).toBeLessThanOrEqual(200);
+  });
+
+  it("G5 takes a deadline of sixty days", async () => {
+    const { connection } = await rig.open((server) => server.handle("/a.B/C", echo));
+    const seen = start(connection, { timeoutMs: 60 * 86_400_000 });
+    seen.call.halfClose();
+    expect((await seen.ended).status).toBe(Status.OK);
+  });
+
+  it("refuses an address that is in use, in words", async () => {
+    const { server } = await rig.open((each) => each.handle("/a.B/C", echo));
+    await expect(rig.server().listen(server.address!, "WORKER_ADDR")).rejects.toThrow(
+      /^\[INVALID_ARGUMENT\] WORKER_ADDR is ".*": cannot listen there: the port is in use/,
+    );
+  });
+
+  it("carries 1,000 calls at once", async () => {
+    const { connection } = await rig.open((server) => server.handle("/a.B/C", echo));
+    const calls = Array.from({ length: 1_000 }, (_, index) => {
+      const seen = start(connection);
+      seen.call.send(bytes(String(index)));
+      seen.call.halfClose();
+      return seen;
+    });
+    const ends = await Promise.all(calls.map(({ ended }) => ended));
+    expect(ends.filter(({ status }) => status !== Status.OK)).toEqual([]);
+    expect(calls.map(({ messages }) => texts(messages)[0])).toEqual(calls.map((_, index) => String(index)));
+  });
+});
