@@ -43,6 +43,11 @@ const CONNECTED_STATES: ReadonlySet<string> = new Set(["joining", "alive", "susp
  */
 const PAUSE_MS_PER_ENDPOINT = 0.01;
 
+/** How often a departed endpoint is looked at, to close its connection when the last call on it has ended. */
+const LINGER_MS = 100;
+/** After that, whoever said goodbye with calls in flight has lost them. */
+const LINGER_MAX_MS = 30_000;
+
 const NO_LINK = "there is no data connection to it yet";
 
 /**
@@ -56,6 +61,8 @@ const NO_LINK = "there is no data connection to it yet";
 export class WorkerPool {
   readonly #parts: WorkerPoolParts;
   readonly #endpoints = new Map<string, PooledEndpoint>();
+  /** Departed ones that still have calls in flight. */
+  readonly #leaving = new Set<PooledEndpoint>();
   readonly #waiting: (() => void)[] = [];
   readonly #publication: PacedTask;
   /** Those of `ready`. */
@@ -87,7 +94,8 @@ export class WorkerPool {
     const record = this.#parts.record(memberId);
     const endpoint = this.#endpoints.get(memberId);
     if (!record || !CONNECTED_STATES.has(record.state) || record.services.length === 0) {
-      if (endpoint) this.#drop(endpoint);
+      if (endpoint && record?.state === "dead") this.#drop(endpoint);
+      else if (endpoint) this.#letGo(endpoint);
     } else if (!endpoint) {
       this.#add(record);
     } else if (endpoint.address !== record.address) {
@@ -137,8 +145,9 @@ export class WorkerPool {
     this.#closed = true;
     this.#publication.cancel();
     this.#parts.balancer.publish([]);
-    for (const endpoint of this.#endpoints.values()) endpoint.connection.close();
+    for (const endpoint of [...this.#endpoints.values(), ...this.#leaving]) endpoint.connection.close();
     this.#endpoints.clear();
+    this.#leaving.clear();
   }
 
   #add(record: MemberRecord): void {
@@ -159,6 +168,24 @@ export class WorkerPool {
     this.#endpoints.delete(endpoint.memberId);
     endpoint.connection.close();
     if (this.#published.has(endpoint)) this.#publication.now();
+  }
+
+  /** The goodbye of a worker may overtake its last answers, which come on another connection. */
+  #letGo(endpoint: PooledEndpoint): void {
+    this.#endpoints.delete(endpoint.memberId);
+    this.#leaving.add(endpoint);
+    this.#closeWhenIdle(endpoint, this.#parts.clock.monotonicMs() + LINGER_MAX_MS);
+  }
+
+  #closeWhenIdle(endpoint: PooledEndpoint, deadlineMs: number): void {
+    if (this.#closed) return;
+    const { clock } = this.#parts;
+    if (endpoint.inFlight > 0 && clock.monotonicMs() < deadlineMs) {
+      clock.after(LINGER_MS, () => this.#closeWhenIdle(endpoint, deadlineMs));
+      return;
+    }
+    this.#leaving.delete(endpoint);
+    endpoint.connection.close();
   }
 
   #traits(record: MemberRecord): EndpointTraits {
