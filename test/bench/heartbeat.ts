@@ -9,6 +9,8 @@
  *
  * - join: from the first connection until the director reports every worker ready (reports come every 200 ms at most).
  * - beats: after the warm-up. Beats are counted by the director (GetStats), asked outside of the span.
+ * - streams lost: the director cuts off a peer that leaves its PINGs unread for 2 s. Should the simulator be starved that
+ *   long, this says so, its workers are suspected for it, and the run is void.
  * - loop lag: of a look every 20 ms, so p99 is of 50 looks a second; one long stall is one look.
  *
  * Run: npm run build && node dist/test/bench/heartbeat.js [--workers 2000] [--seconds 25] [--interval-ms 1000]
