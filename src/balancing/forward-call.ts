@@ -161,7 +161,9 @@ class ForwardedCall<E extends ConnectedEndpoint> {
         new FabricError(error.code, `worker ${this.#servedBy}: ${error.message.slice(error.code.length + 3)}`),
       );
     }
-    return this.#lastEnd;
+    // What the transport made of it (a deadline, a cancel, a message too large) has no trailers that would name it.
+    const unnamed = error.code !== "REMOTE" && this.#lastEnd.trailers.text(HEDDLE_KEYS.error) === undefined;
+    return unnamed ? endOfError(error) : this.#lastEnd;
   }
 
   #finish(end: Omit<CallEnd, "error">): void {

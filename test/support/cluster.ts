@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 
 import { connect, type ConnectOptions, type FabricClient } from "../../src/api/client";
 import { ComputeServiceDefinition } from "../../src/api/index";
@@ -28,19 +29,17 @@ export interface StartOptions {
 /** Directors, workers and clients of one test, as real processes around one store. */
 export class Cluster {
   readonly processes = new Processes();
-  readonly #store: StoreName;
   readonly #etcd: EtcdServer | undefined;
   readonly #clients: FabricClient[] = [];
   readonly #directors: string[] = [];
-  #count = 0;
+  readonly #loads: SteadyCalls[] = [];
 
-  private constructor(store: StoreName, etcd: EtcdServer | undefined) {
-    this.#store = store;
+  private constructor(etcd: EtcdServer | undefined) {
     this.#etcd = etcd;
   }
 
   static async open(store: StoreName): Promise<Cluster> {
-    return new Cluster(store, store === "etcd" ? await EtcdServer.start() : undefined);
+    return new Cluster(store === "etcd" ? await EtcdServer.start() : undefined);
   }
 
   /** Where the director at this address keeps the record. */
@@ -94,26 +93,27 @@ export class Cluster {
   async whenReady(client: FabricClient, labels: readonly string[]): Promise<void> {
     const wanted = [...labels].sort().join();
     let seen = "";
-    await eventually(`${wanted} are ready, not ${seen}`, async () => {
-      seen = await readyLabels(client);
-      return seen === wanted;
-    });
+    await eventually(
+      () => `${wanted} are ready, not ${seen}`,
+      async () => {
+        seen = await readyLabels(client);
+        return seen === wanted;
+      },
+    );
   }
 
-  /** A name for something that must not meet its like of another test. */
-  unique(name: string): string {
-    this.#count += 1;
-    return `${name}-${this.#count}`;
+  /** Calls without end through this client; they end with the cluster at the latest. */
+  load(client: FabricClient, options: LoadOptions = {}): SteadyCalls {
+    const load = new SteadyCalls(client, options);
+    this.#loads.push(load);
+    return load;
   }
 
   async close(): Promise<void> {
+    for (const load of this.#loads) void load.stop();
     await Promise.all(this.#clients.map((client) => client.close()));
     await this.processes.stopAll();
     await this.#etcd?.stop();
-  }
-
-  get store(): StoreName {
-    return this.#store;
   }
 }
 
@@ -137,6 +137,12 @@ export interface LoadReport {
   readonly perWorker: ReadonlyMap<string, number>;
 }
 
+export interface LoadOptions {
+  /** Default 4. */
+  readonly atOnce?: number;
+  readonly match?: string;
+}
+
 /** Calls without end, some at a time, each of which keeps a worker busy for a few milliseconds. */
 export class SteadyCalls {
   readonly #client: FabricClient;
@@ -146,7 +152,7 @@ export class SteadyCalls {
   readonly #loops: Promise<void>[];
   #calls = 0;
 
-  constructor(client: FabricClient, options: { atOnce?: number; match?: string } = {}) {
+  constructor(client: FabricClient, options: LoadOptions = {}) {
     this.#client = client;
     const { atOnce = 4, match = "" } = options;
     this.#loops = Array.from({ length: atOnce }, () => this.#run(match === "" ? {} : { "heddle-match": match }));
@@ -182,6 +188,8 @@ export class SteadyCalls {
         this.#perWorker.set(workerLabel, (this.#perWorker.get(workerLabel) ?? 0) + 1);
       } catch (error) {
         this.#failures.push(messageOf(error));
+        // A client that was closed refuses at once, and the test should see the rest of the world too.
+        await wait(10);
       }
       this.#calls += 1;
     }

@@ -241,14 +241,16 @@ function isFree(port: number): Promise<boolean> {
 
 /** Resolves when `condition` is true, which is asked again after every `everyMs`. Rejects when the time is over. */
 export async function eventually(
-  claim: string,
+  claim: string | (() => string),
   condition: () => boolean | Promise<boolean>,
   options: { withinMs?: number; everyMs?: number } = {},
 ): Promise<void> {
   const { withinMs = PATIENCE_MS, everyMs = 20 } = options;
   const deadlineMs = performance.now() + withinMs;
   while (!(await condition())) {
-    if (performance.now() > deadlineMs) throw new Error(`not within ${withinMs} ms: ${claim}`);
+    if (performance.now() > deadlineMs) {
+      throw new Error(`not within ${withinMs} ms: ${typeof claim === "string" ? claim : claim()}`);
+    }
     await new Promise((wake) => setTimeout(wake, everyMs));
   }
 }
