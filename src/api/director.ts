@@ -32,6 +32,12 @@ export interface DirectorOptions extends DirectorSettings {
 }
 
 /**
+ * PINGs to whoever connects to the director: only to let go of machines that vanished. Patient, because a director that stalls
+ * under a burst of joins would otherwise cut the connections that wait for it; silent workers are found by their heartbeats.
+ */
+const CLIENT_KEEPALIVE_MS = 20_000;
+
+/**
  * Opens the store and makes a director; `start` it to serve, `stop` it to leave.
  * @throws ConfigError with every mistake in the settings
  * @throws FabricError when the store, the policy or the TLS files cannot be used
@@ -47,7 +53,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const server = new GrpcServer({
     credentials: serverCredentials(tls),
     messageMaxBytes: config.messageMaxBytes,
-    keepaliveMs: config.dataKeepaliveMs,
+    keepaliveMs: CLIENT_KEEPALIVE_MS,
   });
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
     setBytesMax: config.descriptorsMaxBytes,

@@ -39,10 +39,10 @@ export interface WorkerOptions extends WorkerSettings {
   readonly services?: readonly MountedService[];
   /**
    * The FileDescriptorSet of the services, as `buf build -o contract.binpb` or `protoc --descriptor_set_out
-   * --include_imports` writes it: the bytes, or the file's name. Without it the services are callable but not discoverable, and
+   * --include_imports` writes it: the bytes, or the file's name or URL. Without it the services are callable but not discoverable, and
    * the director treats no method of theirs as idempotent.
    */
-  readonly descriptors?: Uint8Array | string;
+  readonly descriptors?: Uint8Array | string | URL;
   /** Where settings come from. Default: the process's environment. */
   readonly env?: Environment;
   /** Default: one that writes to standard output as HEDDLE_LOG_LEVEL and HEDDLE_LOG_FORMAT say. */
@@ -129,18 +129,18 @@ function describe(
 /** The contract of just what is served. */
 function contractOf(
   served: readonly MountedService[],
-  descriptors: Uint8Array | string | undefined,
+  descriptors: Uint8Array | string | URL | undefined,
 ): Uint8Array | undefined {
   if (descriptors === undefined) return undefined;
-  const bytes = typeof descriptors === "string" ? readDescriptors(descriptors) : descriptors;
+  const bytes = descriptors instanceof Uint8Array ? descriptors : readDescriptors(descriptors);
   return DescriptorSet.parse(bytes).subset(served.map(({ fullName }) => fullName));
 }
 
-function readDescriptors(file: string): Uint8Array {
+function readDescriptors(file: string | URL): Uint8Array {
   try {
     return readFileSync(file);
   } catch (error) {
-    const message = `descriptors file ${file} cannot be read: ${messageOf(error)}`;
+    const message = `descriptors file ${String(file)} cannot be read: ${messageOf(error)}`;
     throw new FabricError("INVALID_ARGUMENT", message, { cause: error });
   }
 }

@@ -57,10 +57,10 @@ export const attemptsMax: Setting<number> = integer("HEDDLE_ATTEMPTS_MAX", {
 });
 
 export const dataKeepaliveMs: Setting<number> = durationMs("HEDDLE_DATA_KEEPALIVE_MS", {
-  default: 2_000,
+  default: 5_000,
   min: 100,
   max: 600_000,
-  doc: "Interval of HTTP/2 PINGs on connections that carry calls. One that goes unanswered for as long again breaks the connection, so a vanished machine is noticed within twice this. Lower is quicker, but a worker whose event loop stalls that long is dropped too.",
+  doc: "Interval of HTTP/2 PINGs on connections that carry calls. One that goes unanswered for as long again breaks the connection, so a vanished machine is noticed within twice this. Lower is quicker, but a process whose event loop stalls that long loses its connections, and the calls on them. A worker that falls silent is suspected by its heartbeats long before.",
 });
 
 export const drainTimeoutMs: Setting<number> = durationMs("HEDDLE_DRAIN_TIMEOUT_MS", {
