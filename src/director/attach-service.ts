@@ -141,7 +141,8 @@ export class AttachService {
       wantsDescriptors: hash !== "" && !hasDescriptors(hash),
     });
     const wish = intent(memberId);
-    if (isDrained(wish)) stream.send({ kind: "drain", reason: wish.reason || wish.kind });
+    // Also that it is not to be drained: it may have been told so before, and the end of it while it was away.
+    stream.send(isDrained(wish) ? { kind: "drain", reason: wish.reason || wish.kind } : { kind: "undrain" });
   }
 
   /** Events may wait: a burst must not break the stream of a worker that reads a little late. */

@@ -110,6 +110,7 @@ export class WorkerPool {
         this.#traitsChanged = true;
       endpoint.record = record;
       endpoint.update(traits);
+      this.#tellLink(endpoint);
     }
     this.#publishIfChanged(memberId);
   }
@@ -161,7 +162,14 @@ export class WorkerPool {
       linkChanged(memberId, up, reason, address);
       this.#publishIfChanged(memberId);
     });
-    if (connection.isReady()) linkChanged(memberId, true, "connected", address);
+    this.#tellLink(endpoint);
+  }
+
+  /** A member that is new to its home director, but not to this pool, has a connection already: no change will tell of it. */
+  #tellLink({ memberId, address, connection }: PooledEndpoint): void {
+    const local = this.#parts.local(memberId);
+    if (!local || local.dataLinkUp || !connection.isReady()) return;
+    this.#parts.linkChanged(memberId, true, "connected", address);
   }
 
   #drop(endpoint: PooledEndpoint): void {

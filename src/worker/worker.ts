@@ -81,6 +81,8 @@ type RefusalCause = "leaving" | "failed" | "drained" | "suspended";
 const SESSION = { welcomeTimeoutMs: 5_000, unacknowledgedMax: 10 } as const;
 /** How long a stopping worker waits for its director to confirm that it picks it no more, and to take its goodbye. */
 const FAREWELL_MS = 1_000;
+/** An hour, in milliseconds of incarnation, is made good by the eighth attempt. */
+const RAISE_FACTOR = 8;
 
 /** A worker from start to stop: a server for calls, attached to a director. */
 export class Worker {
@@ -91,6 +93,7 @@ export class Worker {
   readonly #refusals = new Map<RefusalCause, FabricError>();
   #descriptors: WorkerParts["descriptors"];
   #incarnation = 0;
+  #raiseBy = 1;
   #address = "";
   #resources: Resources | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -266,8 +269,10 @@ export class Worker {
     this.#loop.session?.beatNow();
   }
 
+  /** Further each time until it is accepted: what is known may come from before this machine's clock was set back. */
   #raiseIncarnation(): void {
-    this.#incarnation = Math.max(this.#incarnation + 1, Math.floor(this.#parts.clock.wallMs()));
+    this.#incarnation = Math.max(this.#incarnation + this.#raiseBy, Math.floor(this.#parts.clock.wallMs()));
+    this.#raiseBy *= RAISE_FACTOR;
   }
 
   #host(): SessionHost {
@@ -313,6 +318,7 @@ export class Worker {
   }
 
   #attached(welcome: Welcome): void {
+    this.#raiseBy = 1;
     const { config, logger } = this.#parts;
     const { label, role } = config;
     logger.info("✅ Cluster enabled, connected to director", { director: welcome.directorId });

@@ -10,7 +10,7 @@ import { membershipDefaults } from "../../src/membership/membership-options";
 import { openStore } from "../../src/store/open-store";
 import type { Store } from "../../src/store/store";
 import { openAttach } from "../../src/wire/attach-stream";
-import { DirectorServiceDefinition, FILE_DESCRIPTOR_SET } from "../../src/wire/contract";
+import { DirectorServiceDefinition, FILE_DESCRIPTOR_SET, type WireMember } from "../../src/wire/contract";
 import { DescriptorCatalog } from "../../src/wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../../src/wire/descriptor-contract";
 import { DescriptorSet, descriptorSetHash } from "../../src/wire/descriptor-set";
@@ -216,6 +216,24 @@ export class MemoryCluster {
     });
     this.#closing.push(() => client.close());
     return client;
+  }
+
+  /** The member as this director shows it. */
+  async member({ rpc }: RunningDirector, memberId: string): Promise<WireMember | undefined> {
+    const { members } = await this.outcome(rpc.listMembers({}));
+    return members.find((member) => member.memberId === memberId);
+  }
+
+  /** Lets time pass until the director may pick exactly these. Gives how long it took. */
+  async untilReady(director: RunningDirector, memberIds: readonly string[], withinMs = 30_000): Promise<number> {
+    const startedMs = this.clock.monotonicMs();
+    const isSo = async () => {
+      const { members } = await director.rpc.listMembers({});
+      const ready = members.filter((member) => member.ready).map((member) => member.memberId);
+      return ready.join() === [...memberIds].sort().join();
+    };
+    await this.until(`${director.address} may pick [${memberIds.join()}]`, isSo, withinMs);
+    return this.clock.monotonicMs() - startedMs;
   }
 
   /** Kills the process without a word; what hung on its leases goes when they run out. */

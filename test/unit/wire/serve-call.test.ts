@@ -1,4 +1,5 @@
-import { CallError, FabricError } from "../../../src/core/errors";
+import type { FabricError } from "../../../src/core/errors";
+import { CallError } from "../../../src/core/errors";
 import { Status } from "../../../src/core/status";
 import type { CallContext } from "../../../src/wire/call-context";
 import { serveCall, type ServedMethod } from "../../../src/wire/serve-call";
@@ -57,7 +58,7 @@ describe("serveCall", () => {
       () => Promise.reject(Object.create(null) as Error),
       "13 [HANDLER_FAILED] [object Object]",
     ],
-    ["throws undefined", () => Promise.reject(undefined as unknown as Error), "13 [HANDLER_FAILED] undefined"],
+    ["throws undefined", () => Promise.reject(undefined), "13 [HANDLER_FAILED] undefined"],
     ["says half a character", () => { throw new Error("a\ud800b"); }, "13 [HANDLER_FAILED] a\ufffdb"], // prettier-ignore
     ["answers what cannot be encoded", () => 5, "13 [HANDLER_FAILED] not a string"],
   ])("ends the call, and nothing else, when the handler %s", async (_what, handler, end) => {

@@ -23,7 +23,7 @@ interface Case {
 }
 
 const end = ({ code, details, metadata = none(), headersReceived = false, cancelledHere = false }: Case) =>
-  endOfStatus({ code: code as number, details, metadata }, headersReceived, cancelledHere);
+  endOfStatus({ code: code, details, metadata }, headersReceived, cancelledHere);
 
 describe("The status of an outgoing call", () => {
   it.each<[string, Case, ErrorCode, Status]>([

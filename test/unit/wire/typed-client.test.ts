@@ -1,6 +1,6 @@
 import type { CallStart, MethodTraits } from "../../../src/core/call";
 import { CallMetadata } from "../../../src/core/call-metadata";
-import { FabricError } from "../../../src/core/errors";
+import type { FabricError } from "../../../src/core/errors";
 import { Status } from "../../../src/core/status";
 import {
   ComputeServiceDefinition,
