@@ -156,14 +156,12 @@ class ForwardedCall<E extends ConnectedEndpoint> {
   /** A worker's own status goes on as it is; an error of ours is put into words. */
   #endOf(error: FabricError): Omit<CallEnd, "error"> {
     if (this.#lastEnd?.error !== error) return endOfError(error);
-    if (error.code === "WORKER_LOST" || error.code === "WORKER_UNREACHABLE") {
-      return endOfError(
-        new FabricError(error.code, `worker ${this.#servedBy}: ${error.message.slice(error.code.length + 3)}`),
-      );
-    }
-    // What the transport made of it (a deadline, a cancel, a message too large) has no trailers that would name it.
-    const unnamed = error.code !== "REMOTE" && this.#lastEnd.trailers.text(HEDDLE_KEYS.error) === undefined;
-    return unnamed ? endOfError(error) : this.#lastEnd;
+    // What the transport made of it (a lost connection, a deadline, a message too large) has no trailers that would name it.
+    const named = error.code === "REMOTE" || this.#lastEnd.trailers.text(HEDDLE_KEYS.error) !== undefined;
+    if (named) return this.#lastEnd;
+    if (error.code !== "WORKER_LOST" && error.code !== "WORKER_UNREACHABLE") return endOfError(error);
+    const what = error.message.slice(error.code.length + 3);
+    return endOfError(new FabricError(error.code, `worker ${this.#servedBy}: ${what}`));
   }
 
   #finish(end: Omit<CallEnd, "error">): void {
