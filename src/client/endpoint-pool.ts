@@ -57,7 +57,7 @@ export class EndpointPool {
     return this.#parts.balancer.endpoints;
   }
 
-  /** Resolves after the next publish. */
+  /** Resolves after the next publish, or when the pool is closed. */
   whenChanged(): Promise<void> {
     return new Promise((resolve) => this.#changed.push(resolve));
   }
@@ -87,6 +87,7 @@ export class EndpointPool {
     for (const endpoint of [...this.#endpoints.values(), ...this.#leaving]) endpoint.connection.close();
     this.#endpoints.clear();
     this.#leaving.clear();
+    for (const resolve of this.#changed.splice(0)) resolve();
   }
 
   #add(description: EndpointDescription): void {
