@@ -27,7 +27,8 @@ exports.chat = async function* (entries) {
 };
 
 exports.reject = (_entry, context) => {
-  context.trailers.set("grpc-status-details-bin", Buffer.from("details"));
+  // A google.rpc.Status: code 9, message "not now".
+  context.trailers.set("grpc-status-details-bin", Buffer.from("080912076e6f74206e6f77", "hex"));
   context.trailers.set("x-trailer", "kept");
   throw new CallError(Status.FAILED_PRECONDITION, "not now: 50 % done");
 };
