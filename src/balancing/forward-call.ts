@@ -41,7 +41,7 @@ class ForwardedCall<E extends ConnectedEndpoint> {
   readonly #abort = new AbortController();
   readonly #kept: Uint8Array[] = [];
   #keptBytes = 0;
-  /** False once requests were sent that are not kept: the attempt that runs is the last. */
+  /** False once the answer has begun, or more was sent than is kept. */
   #replayable = true;
   #halfClosed = false;
   #outgoing: OutgoingCall | undefined;
@@ -98,7 +98,9 @@ class ForwardedCall<E extends ConnectedEndpoint> {
     if (!this.#outgoing.send(bytes)) this.#call.pause(); // F4
   }
 
+  /** From now on the attempt that runs is the last, and nothing of the request is held for another. */
   #keepNoMore(): void {
+    if (!this.#replayable) return;
     this.#replayable = false;
     this.#kept.length = 0;
     this.#keptBytes = 0;
@@ -113,11 +115,11 @@ class ForwardedCall<E extends ConnectedEndpoint> {
       this.#attempt = context;
       const listener: CallListener = {
         headers: (metadata) => {
-          context.commit(); // F2
+          this.#keepNoMore(); // F2
           this.#call.sendHeaders(metadata);
         },
         message: (bytes) => {
-          context.commit(); // F2
+          this.#keepNoMore(); // F2
           if (!this.#call.send(bytes)) this.#outgoing?.pause(); // F4
         },
         drained: () => this.#call.resume(),
