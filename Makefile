@@ -7,6 +7,8 @@ BIN := node_modules/.bin
 SECONDS ?= 45
 # A single part of the tests: make test TESTS=test/unit
 TESTS ?=
+# Options of a measurement: make bench-relay BENCH=--quick
+BENCH ?=
 
 .PHONY: help
 help: ## Print this
@@ -57,6 +59,23 @@ bench-heartbeat: build ## Measure a director with 2,000 workers' heartbeats
 .PHONY: bench-idle
 bench-idle: build ## Measure the memory of an idle worker
 	@node dist/test/bench/idle.js
+
+.PHONY: bench-relay
+bench-relay: build ## Measure CPU per relayed call, beside other proxies (BENCH="--rows 4x16 --quick")
+	@node dist/test/bench/relay.js $(BENCH)
+
+.PHONY: bench-tools
+bench-tools: ## Install the other proxies and h2load (Debian; needs root)
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nginx-light haproxy nghttp2-client nghttp2-proxy
+
+.PHONY: bench-http2
+bench-http2: build ## Measure CPU per call of an echo server on our HTTP/2 engine, beside node:http2
+	@node dist/test/bench/http2-echo.js
+
+.PHONY: conformance
+conformance: install ## Run h2spec against our HTTP/2 engine, plain and TLS (needs Go)
+	@$(BIN)/tsx scripts/h2spec.ts
 
 # ---- Verify: what CI asks, each with the target that puts it right -------------------------------------------------
 

@@ -1,0 +1,39 @@
+import { seededRandom } from "../../../src/core/random";
+
+/** A median with the interval that holds 95 % of the medians of resamples (bootstrap, percentile method). */
+export interface Estimate {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+const RESAMPLES = 2_000;
+
+const ascending = (a: number, b: number) => a - b;
+
+/** NaN without values. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort(ascending);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return Number.NaN;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** The value that `ratio` of the values do not exceed. `sorted` is ascending; NaN when it is empty. */
+export function quantile(sorted: readonly number[], ratio: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(ratio * sorted.length))] ?? Number.NaN;
+}
+
+export function estimate(values: readonly number[]): Estimate {
+  const random = seededRandom(20_263);
+  const medians = Array.from({ length: RESAMPLES }, () =>
+    median(values.map(() => values[random.below(values.length)]!)),
+  ).sort(ascending);
+  return { median: median(values), low: quantile(medians, 0.025), high: quantile(medians, 0.975) };
+}
+
+/** How many times as large the first of each pair is: on logarithms, so that swapping the two inverts the result. */
+export function estimateRatio(pairs: readonly (readonly [number, number])[]): Estimate {
+  const { median: middle, low, high } = estimate(pairs.map(([a, b]) => Math.log(a / b)));
+  return { median: Math.exp(middle), low: Math.exp(low), high: Math.exp(high) };
+}
