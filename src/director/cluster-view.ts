@@ -42,6 +42,7 @@ export class ClusterView {
   readonly #directors = new Map<string, DirectorRecord>();
   readonly #descriptors = new Map<string, Uint8Array>();
   #revision = 0;
+  #loadedRevision: number | undefined;
   #loaded: (() => void)[] | undefined = [];
   #catchingUp: { readonly revision: number; readonly resolve: () => void }[] = [];
 
@@ -85,6 +86,11 @@ export class ClusterView {
     this.#listeners.push(listener);
   }
 
+  /** Store revision of the first snapshot; `undefined` until that has been read and told. */
+  get loadedRevision(): number | undefined {
+    return this.#loadedRevision;
+  }
+
   /** Resolves when the first snapshot has been read. */
   whenLoaded(): Promise<void> {
     return new Promise((resolve) => {
@@ -103,6 +109,7 @@ export class ClusterView {
   async run(signal: AbortSignal): Promise<void> {
     for await (const event of this.#store.watch(CLUSTER_PREFIX, signal)) {
       this.#apply(event);
+      this.#loadedRevision ??= event.revision;
       const waiting = this.#loaded ?? [];
       this.#loaded = undefined;
       for (const resolve of waiting) resolve();
@@ -145,6 +152,8 @@ export class ClusterView {
       }
     }
     this.#revision = event.revision;
+    // A snapshot comes by key; V1 wants it by revision.
+    if (event.kind === "snapshot") changes.sort((a, b) => (a?.revision ?? 0) - (b?.revision ?? 0));
     changes.push(...this.#endOverlays());
     this.#tell(changes);
     const reached = this.#catchingUp.filter(({ revision }) => revision <= this.#revision);

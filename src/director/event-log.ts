@@ -23,9 +23,8 @@ export class EventLog {
   readonly #clock: Clock;
   readonly #kept: LoggedEvent[] = [];
   readonly #watchers = new Set<(event: LoggedEvent) => void>();
-  /** The log is complete after this revision. */
+  /** Everything after this revision is kept, as far as it happened since the first snapshot. */
   #completeAfter = 0;
-  #started = false;
 
   constructor(view: ClusterView, clock: Clock) {
     this.#view = view;
@@ -36,7 +35,8 @@ export class EventLog {
   /** Events after `revision`; from 0, or a revision that is no longer kept, `reset` and one event per member come first. */
   watch(revision: number, signal: AbortSignal): AsyncIterable<LoggedEvent> {
     const queue = new MessageQueue<LoggedEvent>({ onReturn: () => stop() });
-    const resumable = revision > 0 && revision >= this.#completeAfter && revision <= this.#view.revision;
+    const completeAfter = Math.max(this.#completeAfter, this.#view.loadedRevision ?? Infinity);
+    const resumable = revision > 0 && revision >= completeAfter && revision <= this.#view.revision;
     const backlog = resumable ? this.#kept.filter((event) => event.revision > revision) : this.#present();
     for (const event of backlog) queue.push(event);
     const watcher = (event: LoggedEvent) => {
@@ -72,10 +72,9 @@ export class EventLog {
   }
 
   #record(changes: readonly FactChange[]): void {
-    if (!this.#started) {
-      // The first snapshot is how things stand, not what happened.
-      this.#started = true;
-      this.#completeAfter = this.#view.revision;
+    if (this.#view.loadedRevision === undefined) {
+      // The first snapshot is how things stand, not what happened. Who watches already saw nothing but an empty cluster.
+      for (const watcher of [...this.#watchers]) for (const event of this.#present()) watcher(event);
       return;
     }
     for (const change of changes) {

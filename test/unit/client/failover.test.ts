@@ -1,4 +1,4 @@
-import { FabricError } from "../../../src/core/errors";
+import type { FabricError } from "../../../src/core/errors";
 import { seededRandom } from "../../../src/core/random";
 import { ComputeServiceDefinition, InferenceServiceDefinition } from "../../../src/wire/contract";
 import { MemoryCluster } from "../../support/memory-cluster";
