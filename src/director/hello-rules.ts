@@ -7,6 +7,8 @@ const SERVICE = /^[A-Za-z_][\w]*(\.[A-Za-z_][\w]*)*$/;
 const TAGS_MAX = 64;
 const TAG_KEY_MAX = 63;
 const TAG_VALUE_MAX = 255;
+/** Bound of every text that is kept and shown, and nothing more. */
+const TEXT_MAX = 255;
 const SERVICES_MAX = 256;
 const SLOTS_MAX = 1_000_000;
 const HEARTBEAT_MS = { min: 50, max: 60_000 } as const;
@@ -28,6 +30,12 @@ function* mistakesIn(hello: Hello): Generator<string> {
   if (!Number.isSafeInteger(hello.incarnation) || hello.incarnation < 1) {
     yield `incarnation is ${hello.incarnation}: send a whole number from 1 to 2^53 − 1 that rises with every start`;
   }
+  const { role, version, descriptorSetHash: hash } = hello;
+  const { hostname, platform, cpuModel } = hello.resources;
+  yield* mistakesInTexts({ role, version, hostname, platform, cpu_model: cpuModel });
+  if (hash !== "" && !/^[0-9a-f]{64}$/.test(hash)) {
+    yield `descriptor_set_hash is "${shorten(hash)}": send the SHA-256 of the descriptor set in lower-case hex, or nothing`;
+  }
   const { heartbeatIntervalMs: interval } = hello;
   if (interval !== 0 && (interval < HEARTBEAT_MS.min || interval > HEARTBEAT_MS.max)) {
     yield `heartbeat_interval_ms is ${interval}: send 0 for the director's, or ${HEARTBEAT_MS.min} to ${HEARTBEAT_MS.max}`;
@@ -36,7 +44,7 @@ function* mistakesIn(hello: Hello): Generator<string> {
 
 /** What is asked of every member, whether it has an agent or not. */
 export function* mistakesInIdentity(
-  member: Pick<Hello, "memberId" | "address" | "services" | "slots" | "tags">,
+  member: Pick<Hello, "memberId" | "label" | "address" | "services" | "slots" | "tags">,
 ): Generator<string> {
   if (!ID.test(member.memberId)) {
     yield `member_id is "${shorten(member.memberId)}": use 1 to 128 characters of letters, digits and . _ : -`;
@@ -46,14 +54,22 @@ export function* mistakesInIdentity(
   } catch (error) {
     yield error instanceof FabricError ? error.message.replace(/^\[\w+\] /, "") : String(error);
   }
+  yield* mistakesInTexts({ label: member.label });
   if (member.services.length > SERVICES_MAX) yield `services has ${member.services.length}: at most ${SERVICES_MAX}`;
   for (const service of member.services.slice(0, SERVICES_MAX)) {
-    if (!SERVICE.test(service))
+    if (!SERVICE.test(service) || service.length > TEXT_MAX)
       yield `services has "${shorten(service)}": use the full name, such as "shop.v1.CartService"`;
     else if (RESERVED.test(service)) yield `services has "${service}": that name belongs to the director`;
   }
   if (member.slots > SLOTS_MAX) yield `slots is ${member.slots}: at most ${SLOTS_MAX}; 0 for no bound`;
   yield* mistakesInTags(member.tags);
+}
+
+/** A record must fit into the store, and its names into a line of a log. */
+function* mistakesInTexts(texts: Readonly<Record<string, string>>): Generator<string> {
+  for (const [field, text] of Object.entries(texts)) {
+    if (text.length > TEXT_MAX) yield `${field} is ${text.length} characters long: at most ${TEXT_MAX}`;
+  }
 }
 
 function* mistakesInTags(tags: Hello["tags"]): Generator<string> {
