@@ -215,9 +215,18 @@ class ReflectionDialogue {
  * @throws FabricError INVALID_ARGUMENT when the file cannot be read; DESCRIPTOR_CONFLICT when it cannot be used
  */
 export async function readDescriptors(path: string, services: readonly string[]): Promise<Uint8Array> {
-  const bytes = await readBounded(path);
-  const set = DescriptorSet.parse(bytes, BYTES_MAX);
+  const set = parseFile(path, await readBounded(path));
   return sendableSubset(set, services.length > 0 ? services : set.services.map(({ fullName }) => fullName));
+}
+
+function parseFile(path: string, bytes: Uint8Array): DescriptorSet {
+  try {
+    return DescriptorSet.parse(bytes, BYTES_MAX);
+  } catch (error) {
+    throw new FabricError("INVALID_ARGUMENT", `the descriptor set ${path} cannot be used: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 function sendableSubset(set: DescriptorSet, services: readonly string[]): Uint8Array {
