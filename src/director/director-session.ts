@@ -42,7 +42,12 @@ export class DirectorSession {
       try {
         const session = await store.openSession({ ttlMs });
         const record = this.#parts.record();
-        await store.put(KEYS.director(record.directorId), encodeRecord(record), session);
+        try {
+          await store.put(KEYS.director(record.directorId), encodeRecord(record), session);
+        } catch (error) {
+          void session.close(); // or it would be renewed for ever, with nothing on it
+          throw error;
+        }
         this.#session = session;
         backoff.reset();
         this.#parts.renewed();

@@ -74,9 +74,15 @@ export class MemberWriter {
     this.#busy.add(memberId);
     void this.#write(memberId).finally(() => {
       this.#busy.delete(memberId);
-      const next = this.#wanted.has(memberId) ? memberId : this.#wanted.keys().next().value;
+      const next = this.#nextIdle();
       if (next !== undefined) this.#startNext(next);
     });
+  }
+
+  /** One that is being written sees to its own latest state, however long it pauses: it must not keep the others waiting. */
+  #nextIdle(): string | undefined {
+    for (const memberId of this.#wanted.keys()) if (!this.#busy.has(memberId)) return memberId;
+    return undefined;
   }
 
   async #write(memberId: string): Promise<void> {
@@ -87,7 +93,8 @@ export class MemberWriter {
       this.#wanted.delete(memberId);
       try {
         const revision = await this.#commit(memberId, wanted);
-        if (revision !== undefined) view.written(memberId, revision);
+        // What came meanwhile is not in the store yet: its overlay stays until it is.
+        if (revision !== undefined && !this.#wanted.has(memberId)) view.written(memberId, revision);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         logger.warn("the store did not take a member, trying again", { memberId, reason: messageOf(error) });

@@ -84,8 +84,9 @@ export class AttachLoop {
   leave(reason: string, graceMs: number): void {
     this.#stop.abort();
     const session = this.#session;
-    session?.leave(reason);
-    this.#cancelFarewell = this.#parts.clock.after(graceMs, () => session?.abandon(reason));
+    if (!session) return;
+    session.leave(reason);
+    this.#cancelFarewell = this.#parts.clock.after(graceMs, () => session.abandon(reason));
   }
 
   async #attach(address: string): Promise<SessionOutcome> {
