@@ -60,6 +60,10 @@ bench-heartbeat: build ## Measure a director with 2,000 workers' heartbeats
 bench-idle: build ## Measure the memory of an idle worker
 	@node dist/test/bench/idle.js
 
+.PHONY: bench-forward
+bench-forward: build ## Measure CPU and heap per call of all that decides about it
+	@node --expose-gc --max-semi-space-size=128 dist/test/bench/forward.js
+
 .PHONY: bench-relay
 bench-relay: build ## Measure CPU per relayed call, beside other proxies (BENCH="--rows 4x16 --quick")
 	@node dist/test/bench/relay.js $(BENCH)

@@ -1,0 +1,98 @@
+/**
+ * Runs h2spec, the conformance tests of HTTP/2, against a server on our engine: over TCP, and over TLS with ALPN. Prints a table
+ * and fails below 100 %. Where Go is absent, and h2spec was not built before, it says so and skips.
+ *
+ * Run: make conformance
+ */
+import { execFile, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeCertificates } from "../test/support/certificates";
+import { pageHandler } from "../test/support/http2-page";
+import { engineOptions } from "../test/support/http2-parts";
+import { startHttp2Server } from "../test/support/http2-server";
+
+const BIN = join(process.cwd(), ".cache/bin");
+const H2SPEC = join(BIN, "h2spec");
+const H2SPEC_PACKAGE = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
+
+interface Outcome {
+  readonly transport: string;
+  readonly tests: number;
+  readonly passed: number;
+  readonly failures: readonly string[];
+}
+
+/** Builds h2spec into .cache/bin, if it is not there. False: there is no Go to build it with. */
+function ensureH2spec(): boolean {
+  if (existsSync(H2SPEC)) return true;
+  if (spawnSync("go", ["version"]).status !== 0) return false;
+  mkdirSync(BIN, { recursive: true });
+  const built = spawnSync("go", ["install", H2SPEC_PACKAGE], {
+    env: { ...process.env, GOBIN: BIN },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (built.status !== 0) throw new Error("go install of h2spec failed");
+  return true;
+}
+
+async function runAgainst(transport: string, port: number, flags: readonly string[], folder: string): Promise<Outcome> {
+  const report = join(folder, `${transport}.xml`);
+  const output = await new Promise<string>((resolve) => {
+    const args = ["-h", "127.0.0.1", "-p", String(port), "--timeout", "3", "--strict", "-j", report, ...flags];
+    execFile(H2SPEC, args, { maxBuffer: 16 * 1_048_576 }, (_error, stdout, stderr) => resolve(stdout + stderr));
+  });
+  if (!existsSync(report)) throw new Error(`h2spec made no report:\n${output}`);
+  return { transport, ...readReport(readFileSync(report, "utf8")) };
+}
+
+/** Of JUnit's XML: a test case passed if it holds neither a failure nor an error; skipped ones count as not passed. */
+function readReport(xml: string): Omit<Outcome, "transport"> {
+  const cases = [
+    ...xml.matchAll(/<testcase package="([^"]*)" classname="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g),
+  ];
+  const failures = cases
+    .filter(([, , , body]) => /<(failure|error|skipped)/.test(body ?? ""))
+    .map(
+      ([, section, name, body]) => `${section} ${name}: ${(body ?? "").replace(/<[^>]*>/g, " ").replace(/\s+/g, " ")}`,
+    );
+  return { tests: cases.length, passed: cases.length - failures.length, failures };
+}
+
+async function main(): Promise<number> {
+  if (!ensureH2spec()) {
+    console.log("h2spec: skipped, since Go is not installed to build it (Go 1.22 or later)");
+    return 0;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "heddle-h2spec-"));
+  const { certFile, keyFile } = await makeCertificates(folder);
+  const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  const plainServer = await startHttp2Server(pageHandler, engineOptions());
+  const tlsServer = await startHttp2Server(pageHandler, engineOptions(), { tls });
+  try {
+    const outcomes = [
+      await runAgainst("tcp", plainServer.port, [], folder),
+      await runAgainst("tls", tlsServer.port, ["-t", "-k"], folder),
+    ];
+    console.log("h2spec      tests  passed");
+    for (const { transport, tests, passed, failures } of outcomes) {
+      console.log(`  ${transport.padEnd(8)} ${String(tests).padStart(6)} ${String(passed).padStart(7)}`);
+      for (const failure of failures) console.log(`    failed: ${failure}`);
+    }
+    return outcomes.every(({ tests, passed }) => tests >= 146 && passed === tests) ? 0 : 1;
+  } finally {
+    await Promise.all([plainServer.close(), tlsServer.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  },
+);
