@@ -158,12 +158,16 @@ class ForwardedCall<E extends ConnectedEndpoint> {
   /** A worker's own status goes on as it is; an error of ours is put into words. */
   #endOf(error: FabricError): Omit<CallEnd, "error"> {
     if (this.#lastEnd?.error !== error) return endOfError(error);
-    // What the transport made of it (a lost connection, a deadline, a message too large) has no trailers that would name it.
-    const named = error.code === "REMOTE" || this.#lastEnd.trailers.text(HEDDLE_KEYS.error) !== undefined;
-    if (named) return this.#lastEnd;
-    if (error.code !== "WORKER_LOST" && error.code !== "WORKER_UNREACHABLE") return endOfError(error);
-    const what = error.message.slice(error.code.length + 3);
-    return endOfError(new FabricError(error.code, `worker ${this.#servedBy}: ${what}`));
+    const { trailers } = this.#lastEnd;
+    const isLost = error.code === "WORKER_LOST" || error.code === "WORKER_UNREACHABLE";
+    // A director that the call went through has said already which worker it was.
+    if (isLost && trailers.text(HEDDLE_KEYS.worker) === undefined) {
+      const what = error.message.slice(error.code.length + 3);
+      return endOfError(new FabricError(error.code, `worker ${this.#servedBy}: ${what}`));
+    }
+    // What the transport made of it (a deadline, a message too large) has no trailers that would name it.
+    const isNamed = error.code === "REMOTE" || trailers.text(HEDDLE_KEYS.error) !== undefined;
+    return isNamed ? this.#lastEnd : endOfError(error);
   }
 
   #finish(end: Omit<CallEnd, "error">): void {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import { type CallMetadata, type ConnectOptions, CallMetadata as Metadata, Status } from "../../src/api/index";
-import { FabricError } from "../../src/core/errors";
+import type { FabricError } from "../../src/core/errors";
 import { MessageQueue } from "../../src/core/message-queue";
 import { loadProtoContract } from "../../src/wire/proto-contract";
 import { type CallOptions } from "../../src/wire/typed-client";
