@@ -161,7 +161,7 @@ function follow(
   };
   const lose = () => {
     const error = new FabricError("WORKER_LOST", "the connection was closed here");
-    stream.cancel();
+    reset(stream);
     end({ ...endOfError(error), error });
   };
   losing.add(lose);
@@ -179,7 +179,7 @@ function follow(
     cancel: () => {
       if (over) return;
       cancelled = true;
-      stream.cancel();
+      reset(stream);
       // A status that waits behind answers which nobody reads any more would wait for ever. Never from inside this.
       if (status) {
         status = { ...CANCELLED_HERE, metadata: new Metadata() };
@@ -189,6 +189,15 @@ function follow(
     pause: () => void stream.pause(),
     resume: () => void stream.resume(),
   };
+}
+
+/**
+ * grpc-js forgets a cancel that comes before the call's headers are out, some promises after the start, and sends them
+ * nevertheless: the peer would serve the call for ever. By the next turn of the loop they are out, and twice is once.
+ */
+function reset(stream: ClientDuplexStream<Uint8Array, Buffer>): void {
+  stream.cancel();
+  setImmediate(() => stream.cancel());
 }
 
 const CANCELLED_HERE = { code: Status.CANCELLED, details: "Cancelled on client" } as const;

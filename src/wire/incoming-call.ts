@@ -1,3 +1,5 @@
+import type { ServerHttp2Stream } from "node:http2";
+
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 
 import type { IncomingCall, IncomingListener } from "../core/call";
@@ -18,7 +20,7 @@ export function incomingCall(stream: ServerDuplexStream<Buffer, Buffer>): Incomi
         if (!over) listener.message(bytes);
       });
       stream.on("end", () => {
-        if (!over) listener.halfClosed();
+        if (!over && !wasReset(stream)) listener.halfClosed();
       });
       stream.on("drain", () => {
         if (!over) listener.drained?.();
@@ -44,6 +46,15 @@ export function incomingCall(stream: ServerDuplexStream<Buffer, Buffer>): Incomi
     pause: () => void stream.pause(),
     resume: () => void stream.resume(),
   };
+}
+
+/**
+ * grpc-js ends the requests also when the caller resets the call, and says only later that it was cancelled: half an upload would
+ * look like a whole one.
+ */
+function wasReset(stream: ServerDuplexStream<Buffer, Buffer>): boolean {
+  const { call } = stream as unknown as { readonly call?: { readonly stream?: ServerHttp2Stream } };
+  return call?.stream?.aborted === true;
 }
 
 function timeoutOf(deadline: Date | number): number | undefined {
