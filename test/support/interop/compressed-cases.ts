@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+
+import { compressionAlgorithms } from "@grpc/grpc-js";
+
+import type { InteropCases } from "./interop-case";
+import { zeros, type StreamingInputCallRequest, type StreamingInputCallResponse } from "./messages";
+import { assertOk, largeUnary } from "./unary-cases";
+
+/** Bit of a message's flags, as in grpc's `grpc_types.h`. */
+const NO_COMPRESS = 0x02;
+
+/**
+ * Compressed requests, without the probe: no server here can tell its handler whether a message was compressed, so
+ * none could refuse one that lies about it. For the same reason there is nothing to test in the other direction.
+ */
+export const compressedCases: InteropCases = {
+  async client_compressed_unary_noprobe(target) {
+    await largeUnary(target.open({ "grpc.default_compression_algorithm": compressionAlgorithms.gzip }));
+    await largeUnary(target.open({ "grpc.default_compression_algorithm": compressionAlgorithms.deflate }));
+    await largeUnary(target.client);
+  },
+
+  async client_compressed_streaming_noprobe(target) {
+    const client = target.open({ "grpc.default_compression_algorithm": compressionAlgorithms.gzip });
+    const call = client.open<StreamingInputCallRequest, StreamingInputCallResponse>("StreamingInputCall");
+    await call.sendWithFlags({ payload: zeros(27_182) }, 0);
+    await call.sendWithFlags({ payload: zeros(45_904) }, NO_COMPRESS);
+    call.halfClose();
+    const answer = await call.next();
+    assertOk({ status: await call.status });
+    assert.deepEqual(answer, { aggregatedPayloadSize: 73_086 });
+  },
+};
