@@ -16,7 +16,7 @@ export interface CallRouterParts {
   readonly directorId: string;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher<PooledEndpoint>;
-  readonly contracts: ServiceContracts;
+  readonly contracts: Pick<ServiceContracts, "traits">;
   readonly retryBufferBytes: number;
 }
 

@@ -5,12 +5,13 @@
  * Method: all proxies of a row run at once and take turns in blocks of nearly a second, in an order that is drawn anew for each
  * round and reversed in the next (ABBA). The figure is the median of the rounds with a bootstrapped 95 % interval; ratios are
  * made within a round, where a disturbance hits both sides. CPU time is that of the proxy with its children; wall figures depend
- * on whatever else the machine does. On two cores or more the proxies have core 0, load and worker core 1 (--no-pin: anywhere).
+ * on whatever else the machine does. --pin keeps the proxies on core 0, load and worker on core 1: on a machine that does nothing
+ * else that is steadier, on a busy one slower and no steadier.
  *
  * A call counts only if it is answered in full: every answer's bytes are counted, and a client that reads grpc-status checks each
  * proxy before and after each row. "A/A" compares the odd rounds of a proxy with its even ones: far from 1, distrust the run.
  *
- * Run: make bench-relay, or node dist/test/bench/relay.js [--rounds 6] [--rows 4x16,1x1] [--block-ms 800] [--quick] [--no-pin].
+ * Run: make bench-relay, or node dist/test/bench/relay.js [--rounds 6] [--rows 4x16,1x1] [--block-ms 800] [--quick] [--pin].
  * Linux only. Proxies that are not installed (make bench-tools) are marked absent. Settings of the director may be given as
  * HEDDLE_… variables. The last line is one JSON object.
  */
@@ -81,14 +82,14 @@ function readOptions(): Options {
       rows: { type: "string", default: ROWS.map(({ name }) => name).join(",") },
       "block-ms": { type: "string" },
       quick: { type: "boolean", default: false },
-      "no-pin": { type: "boolean", default: false },
+      pin: { type: "boolean", default: false },
     },
   });
   const names = values.rows.split(",");
   const unknown = names.filter((name) => !ROWS.some((row) => row.name === name));
   if (unknown.length > 0)
     throw new Error(`there is no row ${unknown.join(", ")}: ${ROWS.map(({ name }) => name).join(", ")}`);
-  const pinned = !values["no-pin"] && cpus().length > 1 && isInstalled("taskset");
+  const pinned = values.pin && cpus().length > 1 && isInstalled("taskset");
   return {
     rounds: Number(values.rounds ?? (values.quick ? 2 : 6)),
     blockMs: Number(values["block-ms"] ?? (values.quick ? 250 : 800)),

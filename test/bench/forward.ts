@@ -1,0 +1,318 @@
+/**
+ * What deciding about a call costs, without what carries it: the path of a call through CallRouter, forwardCall, Dispatcher,
+ * Balancer and the accounting of its endpoint, between two in-memory ends. In microseconds of CPU time and bytes of heap for
+ * each call.
+ *
+ * Method: 64 calls at a time, as a few reads of sockets would bring them: all requests, then all answers. "ends alone" is the
+ * same with the two ends joined directly, and is taken off the other figures. Rounds visit every case in a new random order; the
+ * figure is the median of the rounds. Heap is measured in rounds of its own, between two forced collections.
+ *
+ * Run: make bench-forward. The last line is one JSON object.
+ */
+import { cpus } from "node:os";
+import { Balancer } from "../../src/balancing/balancer";
+import { Dispatcher } from "../../src/balancing/dispatcher";
+import type {
+  CallEnd,
+  CallListener,
+  CallStart,
+  Connection,
+  IncomingCall,
+  IncomingListener,
+  OutgoingCall,
+} from "../../src/core/call";
+import { CallMetadata } from "../../src/core/call-metadata";
+import { NO_LOAD, NO_RESOURCES, type MemberRecord } from "../../src/core/member";
+import { seededRandom } from "../../src/core/random";
+import { Status } from "../../src/core/status";
+import { CallRouter } from "../../src/director/call-router";
+import { PooledEndpoint } from "../../src/director/worker-pool";
+import { systemClock } from "../../src/platform/system-clock";
+
+const AIM_US = 3;
+const ROUNDS = 15;
+const WARM_UP_ROUNDS = 3;
+const CALLS = 6_400;
+/** So few that the heap is not collected meanwhile (--max-semi-space-size). */
+const HEAP_CALLS = 1_280;
+const IN_FLIGHT = 64;
+const WORKERS = 10;
+const SERVICE = "bench.EchoService";
+const MESSAGE = Buffer.alloc(105);
+
+const random = seededRandom(20_265);
+
+interface Case {
+  readonly name: string;
+  readonly answers: number;
+  readonly timeoutMs?: number;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+const CASES: readonly Case[] = [
+  { name: "unary", answers: 1 },
+  {
+    name: "unary, 4 metadata",
+    answers: 1,
+    metadata: { authorization: "Bearer x", "x-request-id": "1", a: "1", b: "2" },
+  },
+  { name: "unary, deadline", answers: 1, timeoutMs: 5_000 },
+  { name: "unary, selector", answers: 1, metadata: { "heddle-match": "shard=1" } },
+  { name: "100 answers", answers: 100 },
+];
+
+/** The worker's end: every call that was half-closed waits here until it is answered. */
+class AnsweringConnection implements Connection {
+  readonly address = "10.0.0.1:1";
+  readonly #waiting: CallListener[] = [];
+  readonly #answers: number;
+  readonly #headers = new CallMetadata();
+  readonly #end: CallEnd = { status: Status.OK, message: "", trailers: new CallMetadata() };
+
+  constructor(answers: number) {
+    this.#answers = answers;
+  }
+
+  start(_call: CallStart, listener: CallListener): OutgoingCall {
+    return new Outgoing(listener, this.#waiting);
+  }
+
+  answerAll(): void {
+    for (const listener of this.#waiting.splice(0)) {
+      listener.headers(this.#headers);
+      for (let count = 0; count < this.#answers; count += 1) listener.message(MESSAGE);
+      listener.ended(this.#end);
+    }
+  }
+
+  isReady(): boolean {
+    return true;
+  }
+
+  onReadiness(): void {}
+
+  close(): void {}
+}
+
+class Outgoing implements OutgoingCall {
+  readonly #listener: CallListener;
+  readonly #waiting: CallListener[];
+
+  constructor(listener: CallListener, waiting: CallListener[]) {
+    this.#listener = listener;
+    this.#waiting = waiting;
+  }
+
+  send(): boolean {
+    return true;
+  }
+
+  halfClose(): void {
+    this.#waiting.push(this.#listener);
+  }
+
+  cancel(): void {}
+
+  pause(): void {}
+
+  resume(): void {}
+}
+
+let finished = 0;
+let received = 0;
+
+/** The caller's end. */
+class Incoming implements IncomingCall {
+  readonly path = `/${SERVICE}/Echo`;
+  readonly peer = "10.0.0.2:1";
+  readonly metadata: CallMetadata;
+  readonly timeoutMs: number | undefined;
+  #listener: IncomingListener | undefined;
+
+  constructor(metadata: CallMetadata, timeoutMs: number | undefined) {
+    this.metadata = metadata;
+    this.timeoutMs = timeoutMs;
+  }
+
+  listen(listener: IncomingListener): void {
+    this.#listener = listener;
+  }
+
+  request(): void {
+    this.#listener!.message(MESSAGE);
+    this.#listener!.halfClosed();
+  }
+
+  sendHeaders(): void {}
+
+  send(): boolean {
+    received += 1;
+    return true;
+  }
+
+  finish({ status }: Omit<CallEnd, "error">): void {
+    if (status === Status.OK) finished += 1;
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+}
+
+/** Runs calls through `route` and checks that all were answered. */
+async function run(
+  { name, answers, timeoutMs, metadata = {} }: Case,
+  connections: readonly AnsweringConnection[],
+  route: (call: Incoming) => void,
+  calls: number,
+): Promise<void> {
+  finished = 0;
+  received = 0;
+  for (let begun = 0; begun < calls; begun += IN_FLIGHT) {
+    for (let count = 0; count < IN_FLIGHT; count += 1) {
+      const call = new Incoming(CallMetadata.of(metadata), timeoutMs);
+      route(call);
+      call.request();
+    }
+    await new Promise(setImmediate);
+    for (const connection of connections) connection.answerAll();
+    await new Promise(setImmediate);
+  }
+  if (finished !== calls || received !== calls * answers)
+    throw new Error(`${name}: ${finished} of ${calls} calls ended well`);
+}
+
+function record(index: number): MemberRecord {
+  return {
+    memberId: `worker-${index}`,
+    label: "",
+    address: `10.0.0.1:${index}`,
+    incarnation: 1,
+    services: [SERVICE],
+    descriptorSetHash: "",
+    slots: 0,
+    tags: { role: "worker", shard: String(index % 2) },
+    resources: NO_RESOURCES,
+    role: "worker",
+    version: "bench",
+    dataKeepalive: true,
+    state: "alive",
+    stateReason: "",
+    stateSinceUnixMs: 0,
+    joinedAtUnixMs: 0,
+    homeDirectorId: "",
+  };
+}
+
+type Runner = (calls: number) => Promise<void>;
+
+function throughRouter(each: Case): Runner {
+  const balancer = new Balancer<PooledEndpoint>({ random });
+  const connections = Array.from({ length: WORKERS }, () => new AnsweringConnection(each.answers));
+  balancer.publish(
+    connections.map((connection, index) => {
+      const member = record(index);
+      const traits = { ...member, standby: false, reportedLoad: NO_LOAD };
+      return new PooledEndpoint(member, connection, traits, { clock: systemClock, slowStartMs: 0 });
+    }),
+  );
+  const dispatcher = new Dispatcher<PooledEndpoint>({ balancer, clock: systemClock, random });
+  const traits = { requestStream: false, responseStream: false, idempotent: false };
+  const router = new CallRouter({
+    directorId: "director-127.0.0.1-61000",
+    clock: systemClock,
+    dispatcher,
+    contracts: { traits: () => traits },
+    retryBufferBytes: 256 * 1024,
+  });
+  return (calls) => run(each, connections, (call) => router.route(call), calls);
+}
+
+/** The two ends joined by nothing but what both must have: the floor. */
+function endsAlone(each: Case): Runner {
+  const connection = new AnsweringConnection(each.answers);
+  const route = (call: Incoming) => {
+    const outgoing = connection.start(
+      { path: call.path, metadata: call.metadata },
+      {
+        headers: () => call.sendHeaders(),
+        message: () => void call.send(),
+        ended: (end) => call.finish(end),
+      },
+    );
+    call.listen({
+      message: () => void outgoing.send(MESSAGE),
+      halfClosed: () => outgoing.halfClose(),
+      cancelled: () => outgoing.cancel(),
+    });
+  };
+  return (calls) => run(each, [connection], route, calls);
+}
+
+interface Sample {
+  readonly cpuUs: number;
+  readonly heapBytes: number;
+}
+
+async function measure(runCalls: Runner): Promise<Sample> {
+  globalThis.gc?.();
+  const cpu = process.cpuUsage();
+  await runCalls(CALLS);
+  const { user, system } = process.cpuUsage(cpu);
+  globalThis.gc?.();
+  const heapBefore = process.memoryUsage().heapUsed;
+  await runCalls(HEAP_CALLS);
+  const heapBytes = (process.memoryUsage().heapUsed - heapBefore) / HEAP_CALLS;
+  return { cpuUs: (user + system) / CALLS, heapBytes };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  const order = [...items];
+  for (let last = order.length - 1; last > 0; last -= 1) {
+    const other = random.below(last + 1);
+    [order[last], order[other]] = [order[other]!, order[last]!];
+  }
+  return order;
+}
+
+async function main(): Promise<void> {
+  const subjects = CASES.flatMap((each) => [
+    { name: each.name, runCalls: throughRouter(each), samples: [] as Sample[] },
+    { name: `${each.name} (ends alone)`, runCalls: endsAlone(each), samples: [] as Sample[] },
+  ]);
+  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
+    for (const { runCalls, samples } of shuffled(subjects)) {
+      const sample = await measure(runCalls);
+      if (round >= 0) samples.push(sample);
+    }
+  }
+  const figure = (name: string, of: keyof Sample) =>
+    median(subjects.find((subject) => subject.name === name)!.samples.map((sample) => sample[of]));
+  const net = (name: string, of: keyof Sample) => figure(name, of) - figure(`${name} (ends alone)`, of);
+
+  console.log(
+    `${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}, median of ${ROUNDS} interleaved rounds\n`,
+  );
+  const print = (name: string, ...cells: string[]) =>
+    console.log(name.padEnd(22) + cells.map((cell) => cell.padStart(16)).join(""));
+  print("per call", "CPU, µs", "of it ends, µs", "net, µs", "net heap, bytes");
+  for (const { name } of CASES) {
+    const [all, ends] = [figure(name, "cpuUs"), figure(`${name} (ends alone)`, "cpuUs")];
+    print(name, all.toFixed(2), ends.toFixed(2), (all - ends).toFixed(2), net(name, "heapBytes").toFixed(0));
+  }
+  print("aim for unary", "", "", `<= ${AIM_US}`);
+  const rounded = (value: number) => Math.round(100 * value) / 100;
+  const forward = Object.fromEntries(
+    CASES.map(({ name }) => [
+      name,
+      { cpuUs: rounded(net(name, "cpuUs")), heapBytes: Math.round(net(name, "heapBytes")) },
+    ]),
+  );
+  console.log(JSON.stringify({ forward }));
+}
+
+void main();
