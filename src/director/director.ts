@@ -225,9 +225,10 @@ export class Director {
     const { signal } = this.#stop;
     this.#background("the watch of the store", this.#view.run(signal));
     await Promise.race([this.#view.whenLoaded(), clock.sleep(STORE_PATIENCE_MS, signal)]);
-    this.#adopt();
     this.#mount();
     const bound = await server.listen(config.address, "DIRECTOR_ADDR");
+    // Not before the port is ours: with the port goes the name, and whoever holds it has these workers attached.
+    this.#adopt();
     this.#address = config.advertiseAddress || bound;
     this.#background("the lease", this.#session.run(signal));
     this.#leadership = this.#standForElection();
