@@ -40,12 +40,17 @@ interface Flags {
   readonly descriptors?: string;
 }
 
-/** The `heddle` command. */
+/** Exit code of a command that was told something wrong. */
+const EXIT_USAGE = 2;
+
+/** The `heddle` command. `done` ends the process. */
 export function heddleProgram(roles: Roles, env: Environment, version: string, done: (code: number) => void): Command {
   const program = new Command("heddle")
     .description("A gRPC compute fabric: every call finds the right live worker.")
     .version(version)
-    .showHelpAfterError("(heddle --help lists the commands)");
+    .showHelpAfterError("(heddle --help lists the commands)")
+    // Subcommands inherit it. Help and version are errors to commander too, with the code 0.
+    .exitOverride(({ exitCode }) => done(exitCode === 0 ? 0 : EXIT_USAGE));
 
   addSettingFlags(program.command("director"), directorSettings)
     .description("Run a director: the one port for control, discovery and calls.")
@@ -58,9 +63,7 @@ export function heddleProgram(roles: Roles, env: Environment, version: string, d
     .option("--include <dir...>", "Folders in which imports of --proto are looked for.")
     .action(async (flags: Flags, command: Command) => {
       if ((flags.proto === undefined) !== (flags.handlers === undefined)) {
-        command.error("error: --proto and --handlers go together: the contract, and the functions that serve it", {
-          exitCode: 2,
-        });
+        command.error("error: --proto and --handlers go together: the contract, and the functions that serve it");
       }
       const proto =
         flags.proto && flags.handlers
