@@ -11,7 +11,8 @@ import { endOfHandlerError } from "./status-mapping";
 /**
  * Joins a contract that was loaded at run time and the handlers of a user's module. A handler is an exported function named like the method,
  * "Resize" or "resize"; where two services share a method name, it is in an exported object named like its service. Streams
- * are async iterables, as with generated code.
+ * are async iterables, as with generated code. An error with a gRPC `status`, as a number or a name ("NOT_FOUND"), ends the
+ * call with it: the module may have no CallError to import.
  * @throws FabricError INVALID_ARGUMENT that lists every handler that is missing
  */
 export function mountProtoServices(services: readonly ProtoService[], module: unknown): readonly MountedService[] {
@@ -32,7 +33,7 @@ export function mountProtoServices(services: readonly ProtoService[], module: un
         decode: (bytes) => method.requestDeserialize(asBuffer(bytes)) as unknown,
         encode: (message) => encode(method.responseSerialize, message, name),
         handler,
-        endOfError: endOfHandlerError,
+        endOfError: (error) => endOfHandlerError(withStatus(error)),
       };
       methods.set(method.path, (call) => serveCall(call, served));
     }
@@ -43,6 +44,13 @@ export function mountProtoServices(services: readonly ProtoService[], module: un
     "INVALID_ARGUMENT",
     `--handlers has no function for ${missing.join(", ")}: export one of the method's name`,
   );
+}
+
+function withStatus(error: unknown): unknown {
+  if (!(error instanceof Error) || !("status" in error)) return error;
+  const { status, message } = error;
+  const known = Object.entries(Status).find(([name, code]) => status === name || status === code)?.[1];
+  return known === undefined || known === Status.OK ? error : new CallError(known, message, { cause: error });
 }
 
 type Exports = Readonly<Record<string, unknown>>;
