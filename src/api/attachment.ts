@@ -73,6 +73,7 @@ export async function createAttachment(
   });
   const watched = connect(target.address);
   worker.suspend(`${target.address} is not reached yet`);
+  logger.info(`⏳ waiting for the server at ${target.address}`);
   watched.onReadiness((up, reason) => {
     logger.info(up ? `🔗 ${target.address} answers` : `⚠️  ${target.address} does not answer`, { reason });
     if (up) worker.resume();

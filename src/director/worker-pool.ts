@@ -48,7 +48,7 @@ const LINGER_MS = 100;
 /** After that, whoever said goodbye with calls in flight has lost them. */
 const LINGER_MAX_MS = 30_000;
 
-const NO_LINK = "there is no data connection to it yet";
+const noLink = (address: string) => `there is no data connection to ${address} yet`;
 
 /**
  * Keeps a connection and an endpoint for every member, and publishes those that are ready:
@@ -130,10 +130,14 @@ export class WorkerPool {
     if (intent.kind !== "serving" && intent.kind !== "standby") {
       return `operator: ${intent.kind}${intent.reason && ` (${intent.reason})`}`;
     }
+    const isLinked = this.#endpoints.get(memberId)?.connection.isReady() ?? false;
+    // A member joins as soon as its data connection is up, so that is what it waits for.
+    if (record.state === "joining" && record.services.length > 0 && !isLinked)
+      return `joining: ${noLink(record.address)}`;
     if (record.state !== "alive") return `${record.state}${record.stateReason && `: ${record.stateReason}`}`;
     if (record.services.length === 0) return "it serves nothing";
     if (local && !local.ready) return local.notReadyReason;
-    return this.#endpoints.get(memberId)?.connection.isReady() ? "" : NO_LINK;
+    return isLinked ? "" : noLink(record.address);
   }
 
   /** Resolves after the next publish, when no new call can see the present readiness any more. */
