@@ -1,0 +1,28 @@
+// A gRPC server that knows nothing of Heddle: node greeter-server.js host:port [descriptor-set-file]. With a file it has reflection.
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { loadPackageDefinition, Server, ServerCredentials } = require("@grpc/grpc-js");
+const { loadSync } = require("@grpc/proto-loader");
+
+const [address, descriptorsFile] = process.argv.slice(2);
+const { GreeterService } = loadPackageDefinition(loadSync(join(__dirname, "greeter.proto"))).greeter.v1;
+const greeting = (request) => ({ text: `Hello ${request.name}, from process ${process.pid}` });
+
+const server = new Server();
+server.addService(GreeterService.service, {
+  Greet: (call, answer) => answer(null, greeting(call.request)),
+  GreetMany: (call) => {
+    call.on("data", (request) => call.write(greeting(request)));
+    call.on("end", () => call.end());
+  },
+});
+if (descriptorsFile) {
+  const { DescriptorCatalog } = require("../../../dist/src/wire/descriptor-catalog");
+  const { reflectionServices } = require("../../../dist/src/wire/reflection-service");
+  const { v1alpha } = reflectionServices(new DescriptorCatalog(readFileSync(descriptorsFile)));
+  server.addService(v1alpha.service, v1alpha.implementation);
+}
+server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
+  if (error) throw error;
+  console.log(`listening on ${address}`);
+});
