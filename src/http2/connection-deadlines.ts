@@ -73,7 +73,6 @@ export class ConnectionDeadlines extends Deadlines<DeadlineName> {
         this.#checkProgress();
         break;
       case "idle":
-        guard.count("idleTimeoutMs");
         host.idle();
         break;
       case "keepalive":

@@ -101,7 +101,9 @@ export class Http2Connection implements ConnectionParts {
       reads: () => this.#reads,
       ping: () => this.ping(() => {}),
       idle: () => {
-        if (this.streams.size === 0) this.shutdown(SHUTDOWN_ROUND_TRIP_MS);
+        if (this.streams.size > 0) return;
+        this.guard.count("idleTimeoutMs");
+        this.shutdown(SHUTDOWN_ROUND_TRIP_MS);
       },
       roundTripOver: () => this.#finalGoaway(),
       graceOver: () => this.destroy(ErrorCode.NO_ERROR, "the grace of its shutdown is over"),
