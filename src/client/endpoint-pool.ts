@@ -1,7 +1,7 @@
 import type { Balancer } from "../balancing/balancer";
 import { TrackedEndpoint, type EndpointTraits } from "../balancing/tracked-endpoint";
 import type { Connection } from "../core/call";
-import type { Clock } from "../core/clock";
+import type { CancelTimer, Clock } from "../core/clock";
 
 /** A worker, or a director, that a client may call. */
 export interface EndpointDescription extends EndpointTraits {
@@ -36,7 +36,8 @@ const LINGER_MS = 1_000;
 export class EndpointPool {
   readonly #parts: EndpointPoolParts;
   readonly #endpoints = new Map<string, ClientEndpoint>();
-  readonly #leaving = new Set<ClientEndpoint>();
+  /** Not in the list any more, and waited for. */
+  readonly #leaving = new Map<ClientEndpoint, CancelTimer>();
   readonly #changed: (() => void)[] = [];
   #publishing = false;
   #closed = false;
@@ -84,7 +85,8 @@ export class EndpointPool {
   close(): void {
     this.#closed = true;
     this.#parts.balancer.publish([]);
-    for (const endpoint of [...this.#endpoints.values(), ...this.#leaving]) endpoint.connection.close();
+    for (const endpoint of [...this.#endpoints.values(), ...this.#leaving.keys()]) endpoint.connection.close();
+    for (const cancelTimer of this.#leaving.values()) cancelTimer();
     this.#endpoints.clear();
     this.#leaving.clear();
     for (const resolve of this.#changed.splice(0)) resolve();
@@ -104,14 +106,14 @@ export class EndpointPool {
 
   #letGo(endpoint: ClientEndpoint): void {
     this.#endpoints.delete(endpoint.memberId);
-    this.#leaving.add(endpoint);
     this.#closeWhenIdle(endpoint);
   }
 
   #closeWhenIdle(endpoint: ClientEndpoint): void {
     if (this.#closed) return;
     if (endpoint.inFlight > 0) {
-      this.#parts.clock.after(LINGER_MS, () => this.#closeWhenIdle(endpoint));
+      const cancelTimer = this.#parts.clock.after(LINGER_MS, () => this.#closeWhenIdle(endpoint));
+      this.#leaving.set(endpoint, cancelTimer);
       return;
     }
     this.#leaving.delete(endpoint);

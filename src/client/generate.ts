@@ -70,7 +70,9 @@ export async function* generate(
       const stuck = parts.clock.monotonicMs() - progressAtMs > PROGRESS_TIMEOUT_MS;
       if (!mayResume(failure) || stuck || options.signal?.aborted) throw failure;
       options.onFailover?.(failure);
-      await parts.clock.sleep(backoff.nextMs(), options.signal);
+      await parts.clock.sleep(backoff.nextMs(), options.signal).catch(() => {
+        throw new FabricError("CANCELLED", "the reader cancelled", { cause: options.signal?.reason });
+      });
     }
   }
 }

@@ -4,7 +4,6 @@ import { parseSelector } from "../balancing/selector";
 import { serviceOf } from "../balancing/service-index";
 import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
-import type { CallMetadata } from "../core/call-metadata";
 import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
 import { HEDDLE_KEYS, routingOf, withoutRouting } from "../core/heddle-metadata";
@@ -31,31 +30,27 @@ export class CallRouter {
   route(call: IncomingCall): void {
     const { directorId, clock, dispatcher, contracts, retryBufferBytes } = this.#parts;
     const { metadata } = call;
-    if (metadata.text(HEDDLE_KEYS.via)?.split(",").includes(directorId)) {
+    const via = metadata.text(HEDDLE_KEYS.via);
+    if (via?.split(",").includes(directorId)) {
       // Two directors that list each other as workers would pass a call round for ever.
       call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
       call.finish(endOfError(new FabricError("NO_READY_WORKER", `the call came back to director ${directorId}`)));
       return;
     }
+    const forwarded = withoutRouting(metadata);
+    if (via === undefined) forwarded.append(HEDDLE_KEYS.via, directorId);
+    else forwarded.set(HEDDLE_KEYS.via, `${via},${directorId}`);
     forwardCall(call, {
       dispatcher,
       clock,
       retryBufferBytes,
-      metadata: this.#forwarded(metadata),
+      metadata: forwarded,
       request: {
         method: call.path.slice(1),
         idempotent: contracts.traits(call.path).idempotent,
         ...routingOf(metadata),
       },
     });
-  }
-
-  #forwarded(metadata: CallMetadata): CallMetadata {
-    const { directorId } = this.#parts;
-    const forwarded = withoutRouting(metadata);
-    const via = metadata.text(HEDDLE_KEYS.via);
-    forwarded.set(HEDDLE_KEYS.via, via === undefined ? directorId : `${via},${directorId}`);
-    return forwarded;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { MethodTraits } from "../core/call";
-import type { Clock } from "../core/clock";
+import type { CancelTimer, Clock } from "../core/clock";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { MemberIdentity } from "../core/member";
@@ -25,6 +25,12 @@ export interface ServiceContractsParts {
  */
 const PAUSE_MS_PER_MEMBER = 0.04;
 
+/**
+ * How long a contract stays in the store after its last member went. Another director may have taken a worker with it that this
+ * one does not see yet; and a fleet that is restarted comes back with the same contract.
+ */
+const UNUSED_KEPT_MS = 60_000;
+
 /** What is not known of a method's contract: any number of messages, and not to be run twice. */
 const UNKNOWN: MethodTraits = { requestStream: true, responseStream: true, idempotent: false };
 
@@ -38,6 +44,9 @@ export class ServiceContracts {
   readonly #refused = new Set<string>();
   /** Hashes of sets that are on their way to the store. */
   readonly #storing = new Set<string>();
+  /** Hashes of sets that no member has, and since when (monotonic). */
+  readonly #unusedSinceMs = new Map<string, number>();
+  #cancelRecheck: CancelTimer = () => {};
   readonly #syncing: PacedTask;
 
   constructor(parts: ServiceContractsParts) {
@@ -50,7 +59,7 @@ export class ServiceContracts {
   }
 
   has(hash: string): boolean {
-    return this.#parts.catalog.has(hash) || this.#parts.view.descriptors.has(hash);
+    return this.#parts.view.descriptors.has(hash);
   }
 
   /** @throws FabricError DESCRIPTOR_CONFLICT; nothing is changed then */
@@ -71,6 +80,7 @@ export class ServiceContracts {
 
   stop(): void {
     this.#syncing.cancel();
+    this.#cancelRecheck();
   }
 
   /** Other directors can describe the worker only with the store's copy; this one can without. */
@@ -109,13 +119,26 @@ export class ServiceContracts {
 
   /** Deletes contracts from the store that no member has any more, dead and departed ones included: they may come back. */
   async #collect(): Promise<void> {
-    const { store, view, logger } = this.#parts;
+    const { store, view, logger, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
     const used = new Set(
       [...view.members.values(), ...this.#parts.members()].map((member) => member.descriptorSetHash),
     );
     for (const hash of view.descriptors.keys()) {
-      if (used.has(hash)) continue;
+      if (used.has(hash)) {
+        this.#unusedSinceMs.delete(hash);
+        continue;
+      }
+      const sinceMs = this.#unusedSinceMs.get(hash) ?? nowMs;
+      this.#unusedSinceMs.set(hash, sinceMs);
+      const leftMs = sinceMs + UNUSED_KEPT_MS - nowMs;
+      if (leftMs > 0) {
+        this.#cancelRecheck();
+        this.#cancelRecheck = clock.after(leftMs, () => this.syncSoon());
+        continue;
+      }
       this.#refused.delete(hash);
+      this.#unusedSinceMs.delete(hash);
       await store.delete(KEYS.descriptors(hash)).catch((error: unknown) => {
         logger.debug("an unused contract stays in the store for now", { hash, reason: messageOf(error) });
       });

@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 import type { CallListener, CallStart, MethodTraits, OutgoingCall } from "../core/call";
 import { CallMetadata } from "../core/call-metadata";
 import { FabricError } from "../core/errors";
@@ -120,7 +122,11 @@ function openCall(
     listener,
   );
   if (options.signal?.aborted) cancel();
-  else options.signal?.addEventListener("abort", cancel, { once: true });
+  else if (options.signal) {
+    // One signal may well cancel hundreds of calls at once, which Node takes for a leak from eleven on.
+    setMaxListeners(0, options.signal);
+    options.signal.addEventListener("abort", cancel, { once: true });
+  }
 
   if (single) {
     call.send(single);

@@ -230,7 +230,7 @@ describe("A director on a simulated network", () => {
     await cluster.clock.advance(500);
     const whileAlive = await contracts();
     await cluster.outcome(worker.stop({ graceMs: 0 }));
-    await cluster.clock.advance(30_000);
+    await cluster.clock.advance(90_000);
     const afterwards = await contracts();
     await cluster.worker("w2", [D1]);
     await cluster.untilReady(first, ["w2"]);
