@@ -78,8 +78,15 @@ bench-http2: build ## Measure CPU per call of an echo server on our HTTP/2 engin
 	@node dist/test/bench/http2-echo.js
 
 .PHONY: conformance
-conformance: install ## Run h2spec against our HTTP/2 engine, plain and TLS (needs Go)
+conformance: conformance-h2spec conformance-interop ## Run what others test HTTP/2 and gRPC with (needs Go)
+
+.PHONY: conformance-h2spec
+conformance-h2spec: install ## Run h2spec against our HTTP/2 engine, plain and TLS (needs Go)
 	@$(BIN)/tsx scripts/h2spec.ts
+
+.PHONY: conformance-interop
+conformance-interop: build ## Run gRPC's interop cases through the director: grpc-go, grpc-js, our worker (grpc-go needs Go)
+	@$(BIN)/tsx scripts/conformance/grpc-interop.ts
 
 # ---- Verify: what CI asks, each with the target that puts it right -------------------------------------------------
 

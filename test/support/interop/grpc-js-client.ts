@@ -46,8 +46,13 @@ export class GrpcJsClient {
   readonly #client: Client;
 
   constructor(address: string, credentials: ChannelCredentials, options: ChannelOptions = {}) {
-    // Channels of one process share connections otherwise, and a soak of channels would be one of calls.
-    this.#client = new Client(address, credentials, { ...options, "grpc.use_local_subchannel_pool": 1 });
+    this.#client = new Client(address, credentials, {
+      ...options,
+      // Channels of one process share connections otherwise, and a soak of channels would be one of calls.
+      "grpc.use_local_subchannel_pool": 1,
+      // An IP address may not be the name that a TLS client asks for.
+      "grpc.ssl_target_name_override": "localhost",
+    });
   }
 
   async unary<Response>(method: TestMethod, request: object, input: CallInput = {}): Promise<CallOutcome<Response>> {

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-import type {
-  status as Status} from "@grpc/grpc-js";
+import type { status as Status } from "@grpc/grpc-js";
 import {
   Metadata,
   Server,

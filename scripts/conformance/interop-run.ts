@@ -1,0 +1,33 @@
+/** One case of one client against one server, on one way: what the table, the list of known failures and the report are about. */
+
+export const CLIENTS = ["grpc-go", "grpc-js"] as const;
+export const SERVERS = ["grpc-go", "grpc-js", "heddle"] as const;
+/** Straight to the server, as a baseline; or through a director that it is attached to. */
+export const PATHS = ["direct", "director"] as const;
+export const TRANSPORTS = ["plain", "tls"] as const;
+
+export interface Lane {
+  readonly client: (typeof CLIENTS)[number];
+  readonly server: (typeof SERVERS)[number];
+  readonly path: (typeof PATHS)[number];
+  readonly transport: (typeof TRANSPORTS)[number];
+}
+
+export interface InteropRun extends Lane {
+  readonly testCase: string;
+  /** What went wrong; undefined when nothing did. */
+  readonly failure: string | undefined;
+}
+
+/** Where a client finds a server, or the director before it. */
+export interface Destination {
+  readonly address: string;
+  /** PEM file of the authority to trust; undefined for plain text. */
+  readonly caFile: string | undefined;
+}
+
+/** Runs a case; resolves to what went wrong, or to undefined. */
+export interface InteropClient {
+  readonly cases: readonly string[];
+  run(testCase: string, destination: Destination): Promise<string | undefined>;
+}
