@@ -1,11 +1,12 @@
 import { Backoff } from "../core/backoff";
+import type { Cancellation } from "../core/cancellation";
 import type { Clock } from "../core/clock";
 import { FabricError, asFabricError } from "../core/errors";
 import type { Random } from "../core/random";
 import { Status } from "../core/status";
 import type { Balancer, BalancerRequest } from "./balancer";
 import { CallQueue } from "./call-queue";
-import type { Accounting, Endpoint } from "./endpoint";
+import type { Accounting, CallOutcome, Endpoint } from "./endpoint";
 import { RetryBudget, type RetryBudgetOptions } from "./retry-budget";
 import { outcomeOf, retryOf, type RetryLimits } from "./retry-rules";
 import { serviceOf } from "./service-index";
@@ -16,14 +17,14 @@ export interface DispatchRequest extends BalancerRequest {
   /** The caller's deadline on the monotonic clock; none when absent. Bounds waiting and retries; the attempt sees to its own. */
   readonly deadlineMs?: number | undefined;
   /** Aborts when the caller cancels or its deadline passes; `reason` should be a FabricError. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
 }
 
 export interface AttemptContext {
   /** 1 for the first attempt of the call. */
   readonly number: number;
   /** The request's signal. The dispatcher never ends an attempt itself. */
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
   /** To be called when bytes of the response have gone to the caller: from then on nothing is retried. */
   commit(): void;
 }
@@ -72,6 +73,33 @@ export interface DispatcherCounts {
 interface Placement<E extends Endpoint> {
   readonly endpoint: E;
   readonly accounting: Accounting;
+}
+
+/** What a call has been through that failed before. */
+interface Retries {
+  readonly tried: Set<string>;
+  backoff: Backoff | undefined;
+}
+
+interface FailedRun<E extends Endpoint> {
+  readonly endpoint: E;
+  readonly context: RunningAttempt;
+  readonly failure: FabricError;
+}
+
+class RunningAttempt implements AttemptContext {
+  readonly number: number;
+  readonly signal: Cancellation | undefined;
+  committed = false;
+
+  constructor(number: number, signal: Cancellation | undefined) {
+    this.number = number;
+    this.signal = signal;
+  }
+
+  readonly commit = (): void => {
+    this.committed = true;
+  };
 }
 
 const HOLD_AND_SAY_NOTHING: Unready = {
@@ -145,10 +173,32 @@ export class Dispatcher<E extends Endpoint> {
   async dispatch<R>(request: DispatchRequest, attempt: Attempt<E, R>): Promise<R> {
     this.#started += 1;
     this.#budget.deposit();
+    const { signal } = request;
+    let current = request;
+    let retries: Retries | undefined;
+    // All in one function: each more that awaits would cost every call a promise and turns of the microtask queue.
     try {
-      const response = await this.#attemptUntilSettled(request, attempt);
-      this.#ok += 1;
-      return response;
+      for (let number = 1; ; number += 1) {
+        this.#throwIfOver(request);
+        const placement = this.#placeNow(current) ?? (await this.#placeLater(current));
+        const context = new RunningAttempt(number, signal);
+        this.#inFlight += 1;
+        let response: R;
+        try {
+          if (signal?.aborted) throw abortError(signal); // while it waited to be resumed
+          response = await attempt(placement.endpoint, context);
+        } catch (error) {
+          const failure = signal?.aborted ? abortError(signal) : asFabricError(error, "REMOTE");
+          this.#finish(placement, outcomeOf(failure));
+          retries ??= { tried: new Set(request.excluded), backoff: undefined };
+          await this.#prepareRetry(request, retries, { ...placement, context, failure });
+          current = { ...request, excluded: retries.tried };
+          continue;
+        }
+        this.#finish(placement, "ok");
+        this.#ok += 1;
+        return response;
+      }
     } catch (error) {
       if ((error as FabricError).status === Status.CANCELLED) this.#cancelled += 1;
       else this.#failed += 1;
@@ -156,57 +206,27 @@ export class Dispatcher<E extends Endpoint> {
     }
   }
 
-  async #attemptUntilSettled<R>(request: DispatchRequest, attempt: Attempt<E, R>): Promise<R> {
-    let current = request;
-    let tried: Set<string> | undefined;
-    let backoff: Backoff | undefined;
-    for (let number = 1; ; number += 1) {
-      this.#throwIfOver(request);
-      const placement = this.#placeNow(current) ?? (await this.#placeLater(current));
-      const { endpoint } = placement;
-      let committed = false;
-      try {
-        return await this.#run(placement, attempt, {
-          number,
-          signal: request.signal,
-          commit: () => {
-            committed = true;
-          },
-        });
-      } catch (error) {
-        const failure = error as FabricError;
-        const retry = retryOf({ error: failure, number, committed, idempotent: request.idempotent }, this.#limits);
-        if (retry === "never" || request.signal?.aborted || this.#closedWith) throw failure;
-        if (retry === "budgeted" && !this.#budget.withdraw()) throw failure;
-        if (tried?.has(endpoint.memberId)) {
-          // Every other one is gone, full or tried too. At once would be the same again, so let things change first.
-          backoff ??= new Backoff({ initialMs: 50, maxMs: 1_000 }, this.#random);
-          await this.#pause(backoff.nextMs(), request, failure);
-        }
-        tried ??= new Set(request.excluded);
-        tried.add(endpoint.memberId);
-        current = { ...request, excluded: tried };
-        this.#retries += 1;
-      }
-    }
+  /** The attempt has ended (D2). */
+  #finish(placement: Placement<E>, outcome: CallOutcome): void {
+    placement.accounting.finish(outcome);
+    this.#inFlight -= 1;
+    if (this.#queue.size > 0) this.#queue.wake();
   }
 
-  /** Runs one attempt that has begun, and finishes it (D2). Throws FabricErrors only. */
-  async #run<R>(placement: Placement<E>, attempt: Attempt<E, R>, context: AttemptContext): Promise<R> {
-    this.#inFlight += 1;
-    try {
-      if (context.signal?.aborted) throw abortError(context.signal); // while it waited to be resumed
-      const response = await attempt(placement.endpoint, context);
-      placement.accounting.finish("ok");
-      return response;
-    } catch (error) {
-      const failure = context.signal?.aborted ? abortError(context.signal) : asFabricError(error, "REMOTE");
-      placement.accounting.finish(outcomeOf(failure));
-      throw failure;
-    } finally {
-      this.#inFlight -= 1;
-      if (this.#queue.size > 0) this.#queue.wake();
+  /** Returns when the call may be tried again. Throws the failure when it must not be (D3). */
+  async #prepareRetry(request: DispatchRequest, retries: Retries, failed: FailedRun<E>): Promise<void> {
+    const { endpoint, context, failure } = failed;
+    const { number, committed } = context;
+    const retry = retryOf({ error: failure, number, committed, idempotent: request.idempotent }, this.#limits);
+    if (retry === "never" || request.signal?.aborted || this.#closedWith) throw failure;
+    if (retry === "budgeted" && !this.#budget.withdraw()) throw failure;
+    if (retries.tried.has(endpoint.memberId) && context.number > 1) {
+      // Every other one is gone, full or tried too. At once would be the same again, so let things change first.
+      retries.backoff ??= new Backoff({ initialMs: 50, maxMs: 1_000 }, this.#random);
+      await this.#pause(retries.backoff.nextMs(), request, failure);
     }
+    retries.tried.add(endpoint.memberId);
+    this.#retries += 1;
   }
 
   /** Picks and begins in one go (D1); undefined when the call has to wait. */
@@ -302,7 +322,7 @@ function laneOf(request: DispatchRequest): string {
   return `${serviceOf(request.method)}\n${memberId}\n${policy}\n${match}`;
 }
 
-function abortError(signal: AbortSignal): FabricError {
+function abortError(signal: Cancellation): FabricError {
   if (signal.reason instanceof FabricError) return signal.reason;
   return new FabricError("CANCELLED", "the caller cancelled the call", { cause: signal.reason });
 }

@@ -7,7 +7,7 @@ export interface PickRequest {
   /** "package.Service/Method". */
   readonly method: string;
   /** For policies with affinity; the same key goes to the same endpoint while it can. */
-  readonly affinityKey?: string;
+  readonly affinityKey?: string | undefined;
   /** Endpoints that this call has tried already: not picked while another is free. */
   readonly excluded?: ReadonlySet<string>;
 }

@@ -1,11 +1,13 @@
 export type MetadataValue = string | Uint8Array;
 
+const NO_KEYS: ReadonlySet<string> = new Set();
+
 /**
  * Headers or trailers of a call, in order, keys in lower case; values of keys that end in "-bin" are bytes. The part that
  * users may set; the reserved "grpc-…" keys are not in it.
  */
 export class CallMetadata {
-  readonly #entries: [key: string, value: MetadataValue][] = [];
+  #entries: (readonly [key: string, value: MetadataValue])[] = [];
 
   static of(entries: Readonly<Record<string, MetadataValue>>): CallMetadata {
     const metadata = new CallMetadata();
@@ -50,8 +52,14 @@ export class CallMetadata {
   }
 
   clone(): CallMetadata {
+    return this.without(NO_KEYS);
+  }
+
+  /** A copy that lacks these keys, given in lower case. */
+  without(keys: ReadonlySet<string>): CallMetadata {
     const copy = new CallMetadata();
-    for (const [key, value] of this.#entries) copy.append(key, value);
+    // Entries never change, so copies share them.
+    copy.#entries = keys.size === 0 ? [...this.#entries] : this.#entries.filter(([key]) => !keys.has(key));
     return copy;
   }
 }

@@ -1,3 +1,5 @@
+import type { Cancellation } from "./cancellation";
+
 /** Ends a scheduled callback. Calling it after the callback ran, or twice, does nothing. */
 export type CancelTimer = () => void;
 
@@ -8,7 +10,7 @@ export interface Clock {
   /** Unix time in milliseconds; may jump. Only for what people or other machines will read. */
   wallMs(): number;
   /** Resolves after `delayMs`. Rejects with `signal.reason` if aborted first. */
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+  sleep(delayMs: number, signal?: Cancellation): Promise<void>;
   /**
    * Runs `callback` once after `delayMs`, unless cancelled. For deadlines on the call path, where a promise per call
    * costs too much. Keeps the process alive, like a call that waits should: cancel it when it is not needed any more.

@@ -1,4 +1,4 @@
-import { CallMetadata } from "./call-metadata";
+import type { CallMetadata } from "./call-metadata";
 
 /** Metadata keys that mean something to the fabric. */
 export const HEDDLE_KEYS = {
@@ -28,28 +28,22 @@ const ROUTING_KEYS: ReadonlySet<string> = new Set([
 
 /** What a call's metadata asks of the balancer. */
 export interface Routing {
-  readonly match?: string;
-  readonly affinityKey?: string;
-  readonly policy?: string;
-  readonly memberId?: string;
+  readonly match: string | undefined;
+  readonly affinityKey: string | undefined;
+  readonly policy: string | undefined;
+  readonly memberId: string | undefined;
 }
 
 export function routingOf(metadata: CallMetadata): Routing {
-  const match = metadata.text(HEDDLE_KEYS.match);
-  const affinityKey = metadata.text(HEDDLE_KEYS.affinity);
-  const policy = metadata.text(HEDDLE_KEYS.policy);
-  const memberId = metadata.text(HEDDLE_KEYS.worker);
   return {
-    ...(match === undefined ? {} : { match }),
-    ...(affinityKey === undefined ? {} : { affinityKey }),
-    ...(policy === undefined ? {} : { policy }),
-    ...(memberId === undefined ? {} : { memberId }),
+    match: metadata.text(HEDDLE_KEYS.match),
+    affinityKey: metadata.text(HEDDLE_KEYS.affinity),
+    policy: metadata.text(HEDDLE_KEYS.policy),
+    memberId: metadata.text(HEDDLE_KEYS.worker),
   };
 }
 
 /** What the worker is sent of it. */
 export function withoutRouting(metadata: CallMetadata): CallMetadata {
-  const rest = new CallMetadata();
-  for (const [key, value] of metadata.entries()) if (!ROUTING_KEYS.has(key)) rest.append(key, value);
-  return rest;
+  return metadata.without(ROUTING_KEYS);
 }

@@ -30,7 +30,7 @@ import { PooledEndpoint } from "../../src/director/worker-pool";
 import { systemClock } from "../../src/platform/system-clock";
 
 const AIM_US = 3;
-const ROUNDS = 15;
+const ROUNDS = 11;
 const WARM_UP_ROUNDS = 3;
 const CALLS = 6_400;
 /** So few that the heap is not collected meanwhile (--max-semi-space-size). */
@@ -196,6 +196,7 @@ function record(index: number): MemberRecord {
     role: "worker",
     version: "bench",
     dataKeepalive: true,
+    liveness: { kind: "attached" },
     state: "alive",
     stateReason: "",
     stateSinceUnixMs: 0,
