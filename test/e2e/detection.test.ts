@@ -129,7 +129,7 @@ describe.each(STORES)("failure detection, on %s", (store) => {
     await load.more(60);
     const { failures, perWorker } = await load.stop();
     expect(failures).toEqual([]);
-    expect([...perWorker.keys()].sort()).toEqual(["a", "c"]);
+    expect([...perWorker.keys()]).not.toContain("b");
     const failedAtMs = await watched.until("b", "node-failed", mark);
     report(`SIGKILL → dead (${store})`, failedAtMs - killedAtMs);
   });

@@ -55,8 +55,8 @@ describe.each(STORES)("TLS from files, on %s", (store) => {
     const other = await makeCertificates(await cluster.processes.folder, "stranger");
     const echo = (trusting: ConnectOptions) =>
       cluster.connect(trusting).client(ComputeServiceDefinition).execute({ task: "echo" }, { timeoutMs: 1_000 });
-    await expect(echo({ tlsCaFile: other.caFile })).rejects.toThrow(/no director answers/);
-    await expect(echo({})).rejects.toThrow(/no director answers/);
+    await expect(echo({ tlsCaFile: other.caFile })).rejects.toThrow(/no director answers|DEADLINE_EXCEEDED/);
+    await expect(echo({})).rejects.toThrow(/no director answers|DEADLINE_EXCEEDED/);
     expect((await echo({ tlsCaFile: caFile })).workerLabel).toBe("a");
   });
 

@@ -92,12 +92,12 @@ export class Cluster {
   /** Resolves when just these members may be picked. */
   async whenReady(client: FabricClient, labels: readonly string[]): Promise<void> {
     const wanted = [...labels].sort().join();
-    let seen = "";
+    let seen = { ready: "", others: "" };
     await eventually(
-      () => `${wanted} are ready, not ${seen}`,
+      () => `${wanted} are ready, not ${seen.ready} (${seen.others})`,
       async () => {
         seen = await readyLabels(client);
-        return seen === wanted;
+        return seen.ready === wanted;
       },
     );
   }
@@ -117,16 +117,17 @@ export class Cluster {
   }
 }
 
-async function readyLabels(client: FabricClient): Promise<string> {
+async function readyLabels(client: FabricClient): Promise<{ ready: string; others: string }> {
   try {
     const { members } = await client.director.listMembers({}, { timeoutMs: 2_000 });
-    return members
-      .filter(({ ready }) => ready)
-      .map(({ label }) => label)
-      .sort()
-      .join();
+    const ready = members.filter((member) => member.ready).map(({ label }) => label);
+    const others = members.filter((member) => !member.ready);
+    return {
+      ready: ready.sort().join(),
+      others: others.map(({ label, notReadyReason }) => `${label}: ${notReadyReason}`).join(", "),
+    };
   } catch (error) {
-    return messageOf(error);
+    return { ready: "", others: messageOf(error) };
   }
 }
 
