@@ -110,7 +110,7 @@ export class GrpcConnection implements Connection {
     if (this.#closed) return;
     const channel = this.#client.getChannel();
     const state = channel.getConnectivityState(true);
-    this.#setReady(state === connectivityState.READY, `connection is ${connectivityState[state]}`);
+    this.#setReady(state === connectivityState.READY, STATES[state]);
     channel.watchConnectivityState(state, Infinity, () => this.#watch());
   }
 
@@ -120,6 +120,15 @@ export class GrpcConnection implements Connection {
     for (const listener of this.#listeners) listener(ready, reason);
   }
 }
+
+/** What a connection does, in words for who has to find out why it is not used. */
+const STATES: Readonly<Record<connectivityState, string>> = {
+  [connectivityState.IDLE]: "the server closed the connection",
+  [connectivityState.CONNECTING]: "connecting",
+  [connectivityState.READY]: "connected",
+  [connectivityState.TRANSIENT_FAILURE]: "the server cannot be reached",
+  [connectivityState.SHUTDOWN]: "closed",
+};
 
 /** The one place where a duration becomes the wall-clock instant that grpc-js wants. */
 function deadlineIn(timeoutMs: number): Date {

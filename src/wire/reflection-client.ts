@@ -86,7 +86,7 @@ async function fetchByAnyVersion(
   }
   throw new FabricError(
     "DESCRIPTOR_CONFLICT",
-    `${options.address} has no reflection (neither v1 nor v1alpha): turn it on, or pass a descriptor set (--descriptors <file>)`,
+    `${options.address} has no reflection (neither v1 nor v1alpha): turn it on, or pass a descriptor set file (--descriptors)`,
   );
 }
 
