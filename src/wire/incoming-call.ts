@@ -20,7 +20,10 @@ export function incomingCall(stream: ServerDuplexStream<Buffer, Buffer>): Incomi
         if (!over) listener.message(bytes);
       });
       stream.on("end", () => {
-        if (!over && !wasReset(stream)) listener.halfClosed();
+        // Node's own client ends the requests just before it resets a call: what came in the same read is to be seen first.
+        setImmediate(() => {
+          if (!over && !wasReset(stream)) listener.halfClosed();
+        });
       });
       stream.on("drain", () => {
         if (!over) listener.drained?.();

@@ -11,6 +11,8 @@ function frame(type: number, streamId: number, payload: Buffer, flags = 0): Buff
   return Buffer.concat([header, payload]);
 }
 
+const RESET = frame(RST_STREAM, 1, Buffer.from([0, 0, 0, 8]));
+
 /** RFC 7541: POST and http from the static table; the rest as literals with names from it (4 is :path, 1 :authority, 31 content-type). */
 const CALL_HEADERS = Buffer.concat([
   Buffer.from([0x83, 0x86, 0x04, 6]),
@@ -45,7 +47,10 @@ describe("A cancelled call over a real socket", () => {
     await Promise.all([cancelled, cancelledAtPeer]);
   });
 
-  it("is not taken for one whose requests are complete", async () => {
+  it.each([
+    ["resets it", [RESET]],
+    ["ends the requests and resets it at once, as Node's does", [frame(DATA, 1, Buffer.alloc(0), 0x01), RESET]],
+  ])("is not taken for one whose requests are complete, when the caller's stack %s", async (_how, frames) => {
     const told: string[] = [];
     const server = rig.server();
     const whenTaken = new Promise<Taken>((taken) => {
@@ -58,12 +63,11 @@ describe("A cancelled call over a real socket", () => {
       );
     });
     const address = new URL(`http://${await server.listen("127.0.0.1:0", "TEST_ADDR")}`);
-    // Node's own client ends the requests before it resets the stream; others do not.
     const socket = connect(Number(address.port), address.hostname);
     socket.write(Buffer.concat([PREFACE, frame(SETTINGS, 0, Buffer.alloc(0)), frame(HEADERS, 1, CALL_HEADERS, 0x04)]));
     socket.write(frame(DATA, 1, Buffer.from([0, 0, 0, 0, 1, 65])));
     const { cancelled } = await whenTaken;
-    socket.write(frame(RST_STREAM, 1, Buffer.from([0, 0, 0, 8])));
+    socket.write(Buffer.concat(frames));
     await cancelled;
     expect(told).toEqual([]);
     socket.destroy();
