@@ -30,9 +30,10 @@ export async function createAttachment(
   const { clock, logger } = parts;
   parseDialableAddress(target.address, "--target");
   const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  const dialing = channelCredentials(tls);
   const connect = (address: string) =>
     new GrpcConnection(address, {
-      credentials: channelCredentials(tls),
+      credentials: dialing,
       keepaliveMs: 0,
       messageMaxBytes: config.messageMaxBytes,
       reconnectMaxMs: config.reconnectMaxMs,
@@ -42,7 +43,7 @@ export async function createAttachment(
       ? await fetchDescriptors({
           address: target.address,
           services: target.services,
-          credentials: channelCredentials(tls),
+          credentials: dialing,
           clock,
         })
       : await readDescriptors(target.descriptorsFile, target.services);

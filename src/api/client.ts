@@ -43,6 +43,7 @@ export function connect(options: ConnectOptions = {}): FabricClient {
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   if (config.balancer !== "") registry.resolve(config.balancer);
   const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  const dialing = channelCredentials(tls);
   return new FabricClient({
     ...parts,
     config: { ...config, retryBufferBytes: RETRY_BUFFER_BYTES },
@@ -50,7 +51,7 @@ export function connect(options: ConnectOptions = {}): FabricClient {
     newId,
     connect: (address, { keepalive }) =>
       new GrpcConnection(address, {
-        credentials: channelCredentials(tls),
+        credentials: dialing,
         keepaliveMs: keepalive ? config.dataKeepaliveMs : 0,
         messageMaxBytes: config.messageMaxBytes,
         reconnectMaxMs: config.reconnectMaxMs,

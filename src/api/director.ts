@@ -50,6 +50,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   registry.resolve(config.balancer);
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  const dialing = channelCredentials(tls);
   const server = new GrpcServer({
     credentials: serverCredentials(tls),
     messageMaxBytes: config.messageMaxBytes,
@@ -86,7 +87,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     catalog,
     connect: (address, record) =>
       new GrpcConnection(address, {
-        credentials: channelCredentials(tls),
+        credentials: dialing,
         keepaliveMs: record.dataKeepalive ? config.dataKeepaliveMs : 0,
         messageMaxBytes: config.messageMaxBytes,
         reconnectMaxMs: config.heartbeatIntervalMs,

@@ -67,6 +67,7 @@ export function createWorker(options: WorkerOptions = {}): Worker {
   const parts = processParts(givenLogger, { level: config.logLevel, format: config.logFormat });
   const { clock, logger } = parts;
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  const dialing = channelCredentials(tls);
 
   const served = services ?? [
     computeService({ tasks: TASKS, clock, label: config.label }),
@@ -82,7 +83,7 @@ export function createWorker(options: WorkerOptions = {}): Worker {
   const sampler = systemHostLoad();
   const connect = (address: string) =>
     new GrpcConnection(address, {
-      credentials: channelCredentials(tls),
+      credentials: dialing,
       keepaliveMs: 0,
       messageMaxBytes: config.messageMaxBytes,
       reconnectMaxMs: config.reconnectMaxMs,

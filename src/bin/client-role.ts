@@ -16,6 +16,7 @@ export function runClient(env: Environment): Promise<number> {
     async (logger) => {
       const config = loadClientConfig(env);
       const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+      const dialing = channelCredentials(tls);
       const fabric = connect({ env, logger, mode: "proxy" });
       const stream = new AssignedStream({
         clock: systemClock,
@@ -28,7 +29,7 @@ export function runClient(env: Environment): Promise<number> {
         newId,
         connect: (address) =>
           new GrpcConnection(address, {
-            credentials: channelCredentials(tls),
+            credentials: dialing,
             keepaliveMs: config.dataKeepaliveMs,
             messageMaxBytes: config.messageMaxBytes,
             reconnectMaxMs: config.reconnectMaxMs,

@@ -12,12 +12,12 @@ export const systemClock: Clock = {
   sleep: (delayMs, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) {
-        reject(signal.reason as Error);
+        reject(signal.reason);
         return;
       }
       const onAbort = () => {
         cancel();
-        reject(signal?.reason as Error);
+        reject(signal?.reason);
       };
       const cancel = startTimer(delayMs, () => {
         signal?.removeEventListener("abort", onAbort);
