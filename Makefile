@@ -62,7 +62,7 @@ bench-idle: build ## Measure the memory of an idle worker
 
 .PHONY: bench-forward
 bench-forward: build ## Measure CPU and heap per call of all that decides about it
-	@node --expose-gc --max-semi-space-size=128 dist/test/bench/forward.js
+	@node --expose-gc dist/test/bench/forward.js
 
 .PHONY: bench-relay
 bench-relay: build ## Measure CPU per relayed call, beside other proxies (BENCH="--rows 4x16 --quick")
@@ -87,6 +87,10 @@ conformance-h2spec: install ## Run h2spec against our HTTP/2 engine, plain and T
 .PHONY: conformance-interop
 conformance-interop: build ## Run gRPC's interop cases through the director: grpc-go, grpc-js, our worker (grpc-go needs Go)
 	@$(BIN)/tsx scripts/conformance/grpc-interop.ts
+
+.PHONY: fuzz-http2
+fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SEED=n to replay)
+	@$(BIN)/tsx scripts/fuzz-http2.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 # ---- Verify: what CI asks, each with the target that puts it right -------------------------------------------------
 

@@ -127,12 +127,14 @@ export class RawPeer {
   readonly recorder: Recorder;
   readonly connection: Http2Connection;
   readonly #wire: Duplex;
+  readonly #ours: Duplex;
   isEnded = false;
 
   constructor(role: "server" | "client", options: Partial<Http2Options> = {}, recorder = new Recorder()) {
     const [ours, theirs] = duplexPair();
     this.recorder = recorder;
     this.#wire = theirs;
+    this.#ours = ours;
     const reader = new FrameReader();
     let prefaceLeft = role === "client" ? PREFACE.length : 0;
     theirs.on("data", (chunk: Buffer) => {
@@ -159,6 +161,11 @@ export class RawPeer {
   async write(...parts: readonly Buffer[]): Promise<void> {
     this.#wire.write(Buffer.concat(parts));
     await this.settled();
+  }
+
+  /** A read of exactly these bytes, at once. */
+  push(chunk: Buffer): void {
+    this.#ours.emit("data", chunk);
   }
 
   async settled(): Promise<void> {
