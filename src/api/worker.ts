@@ -7,6 +7,7 @@ import { loadWorkerConfig, type WorkerOptions as WorkerSettings } from "../confi
 import type { Environment } from "../config/setting";
 import { readHostInventory } from "../platform/host-inventory";
 import { systemHostLoad } from "../platform/host-load";
+import { onStopSignal } from "../platform/signals";
 import { FILE_DESCRIPTOR_SET } from "../wire/contract";
 import { openAttach } from "../wire/attach-stream";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
@@ -73,6 +74,9 @@ export function createWorker(options: WorkerOptions = {}): Worker {
     computeService({ tasks: TASKS, clock, label: config.label }),
     inferenceService({ clock, logger, label: config.label, newConnectionId: newId }),
   ];
+  if (services && descriptors === undefined) {
+    logger.warn("no descriptors given: the services can be called, but not discovered, and none counts as idempotent");
+  }
   const contract = contractOf(served, services ? descriptors : FILE_DESCRIPTOR_SET);
   const server = new GrpcServer({
     credentials: serverCredentials(tls),
@@ -108,6 +112,23 @@ export function createWorker(options: WorkerOptions = {}): Worker {
     },
     ...(onEvent ? { onEvent } : {}),
   });
+}
+
+/**
+ * Makes a worker, starts it, and leaves the cluster in order at SIGINT or SIGTERM: a whole worker program in one call. Resolves
+ * when it has left; a second signal ends the process at once.
+ * @throws ConfigError, FabricError as createWorker and start do, and when no director can ever take the worker as it is
+ */
+export async function runWorker(options: WorkerOptions = {}): Promise<void> {
+  const worker = createWorker(options);
+  const stopListening = onStopSignal((signal) => void worker.stop({ reason: signal }));
+  try {
+    await worker.start();
+    await worker.finished;
+    await worker.stop();
+  } finally {
+    stopListening();
+  }
 }
 
 /** Adds health and reflection, so that a worker can be looked at directly too. */

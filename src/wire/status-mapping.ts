@@ -66,8 +66,9 @@ export function endOfStatus(status: StatusObject, headersReceived: boolean, canc
   return { status: code, message: status.details, trailers, error };
 }
 
-/** A message that came from a FabricError of the peer already begins with its code. */
+/** A message that came from a FabricError of the peer already begins with its code; grpc-js appends a note that is empty. */
 function withoutCode(details: string, code: ErrorCode): string {
   const prefix = `[${code}] `;
-  return details.startsWith(prefix) ? details.slice(prefix.length) : details;
+  const text = details.startsWith(prefix) ? details.slice(prefix.length) : details;
+  return text.replace(/ Resolution note: $/, "");
 }

@@ -125,7 +125,7 @@ export class AttachSession {
 
   #outcome(error: FabricError): SessionOutcome {
     if (this.#leaving) return { kind: "left" };
-    const reason = this.#failure ?? error;
+    const reason = aboutDirector(this.#failure ?? error);
     if (this.#attachedAtMs === undefined) return { kind: "refused", error: reason };
     return { kind: "lost", error: reason, heldMs: this.#clock.monotonicMs() - this.#attachedAtMs };
   }
@@ -217,4 +217,10 @@ export class AttachSession {
     this.#stop.abort();
     this.#stream.abort(error);
   }
+}
+
+/** The transport speaks of whoever it called as a worker; here that is the director. */
+function aboutDirector(error: FabricError): FabricError {
+  if (error.code !== "WORKER_UNREACHABLE" && error.code !== "WORKER_LOST") return error;
+  return new FabricError("DIRECTOR_UNREACHABLE", error.message.slice(error.code.length + 3), { cause: error });
 }

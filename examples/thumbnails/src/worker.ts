@@ -1,10 +1,11 @@
-import { CallError, createWorker, service, Status } from "heddle/worker";
+import { CallError, runWorker, service, Status } from "heddle/worker";
 
 import type { ResizeRequest } from "../generated/thumbnails/v1/thumbnails.js";
 import { ThumbnailServiceDefinition } from "../generated/thumbnails/v1/thumbnails.js";
 import { imageMistake, resize } from "./resize.js";
 
-const worker = createWorker({
+// Settings come from the environment. SIGTERM finishes the calls in flight, then leaves the cluster.
+await runWorker({
   services: [
     service(ThumbnailServiceDefinition, {
       resize: (request) => ({ image: thumbnailOf(request) }),
@@ -29,9 +30,3 @@ function thumbnailOf(request: ResizeRequest | undefined) {
   }
   return resize(image, bounds, filter);
 }
-
-// Finishes the calls in flight, then leaves the cluster.
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void worker.stop({ reason: signal }));
-
-await worker.start();
-await worker.finished;
