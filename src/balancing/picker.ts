@@ -9,7 +9,7 @@ export interface PickRequest {
   /** For policies with affinity; the same key goes to the same endpoint while it can. */
   readonly affinityKey?: string | undefined;
   /** Endpoints that this call has tried already: not picked while another is free. */
-  readonly excluded?: ReadonlySet<string>;
+  readonly excluded?: ReadonlySet<string> | undefined;
 }
 
 export type PickResult<E extends Endpoint = Endpoint> =

@@ -37,6 +37,7 @@ export class CallRouter {
       call.finish(endOfError(new FabricError("NO_READY_WORKER", `the call came back to director ${directorId}`)));
       return;
     }
+    const routing = routingOf(metadata);
     const forwarded = withoutRouting(metadata);
     if (via === undefined) forwarded.append(HEDDLE_KEYS.via, directorId);
     else forwarded.set(HEDDLE_KEYS.via, `${via},${directorId}`);
@@ -48,7 +49,10 @@ export class CallRouter {
       request: {
         method: call.path.slice(1),
         idempotent: contracts.traits(call.path).idempotent,
-        ...routingOf(metadata),
+        match: routing.match,
+        affinityKey: routing.affinityKey,
+        policy: routing.policy,
+        memberId: routing.memberId,
       },
     });
   }

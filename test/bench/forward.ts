@@ -33,7 +33,7 @@ const AIM_US = 3;
 const ROUNDS = 11;
 const WARM_UP_ROUNDS = 3;
 const CALLS = 6_400;
-/** So few that the heap is not collected meanwhile (--max-semi-space-size). */
+/** So few that the young generation holds all they allocate. */
 const HEAP_CALLS = 1_280;
 const IN_FLIGHT = 64;
 const WORKERS = 10;
