@@ -16,8 +16,7 @@ interface Memory {
  * bytes is cheaper than making twenty strings. Sound because only blocks are kept that changed nothing, and all are
  * forgotten as soon as the table changes (D2 of hpack-decoder).
  *
- * Bounded: 64 blocks of 128 bytes at most; a newer one takes the place of one that hashes alike. The lists are bounded by
- * the decoder.
+ * Bounded: 64 blocks of 128 bytes at most; of those that hash alike the two newest stay. The lists are bounded by the decoder.
  */
 export class HeaderBlockMemo {
   #slots: (Memory | undefined)[] = [];
@@ -28,10 +27,10 @@ export class HeaderBlockMemo {
   find(buffer: Buffer, start: number, end: number, version: number): HeaderList | undefined {
     const length = end - start;
     if (version !== this.#version || length > BLOCK_BYTES_MAX) return undefined;
-    const memory = this.#slots[slotOf(buffer, start, end)];
-    if (memory === undefined || memory.block.length !== length) return undefined;
-    const { block } = memory;
-    for (let at = 0; at < length; at += 1) if (block[at] !== buffer[start + at]) return undefined;
+    const slot = slotOf(buffer, start, end);
+    let memory = this.#slots[slot];
+    if (memory === undefined || !holds(memory.block, buffer, start, end)) memory = this.#slots[slot ^ 1];
+    if (memory === undefined || !holds(memory.block, buffer, start, end)) return undefined;
     this.hits += 1;
     return memory.list;
   }
@@ -43,13 +42,21 @@ export class HeaderBlockMemo {
       this.clear();
       this.#version = version;
     }
-    this.#slots[slotOf(buffer, start, end)] = { block: Buffer.from(buffer.subarray(start, end)), list };
+    const slot = slotOf(buffer, start, end);
+    this.#slots[slot ^ 1] = this.#slots[slot];
+    this.#slots[slot] = { block: Buffer.from(buffer.subarray(start, end)), list };
   }
 
   clear(): void {
     this.#slots = new Array<Memory | undefined>(SLOTS).fill(undefined);
     this.#version = -1;
   }
+}
+
+function holds(block: Buffer, buffer: Buffer, start: number, end: number): boolean {
+  if (block.length !== end - start) return false;
+  for (let at = 0; at < block.length; at += 1) if (block[at] !== buffer[start + at]) return false;
+  return true;
 }
 
 /** FNV-1a, Fowler, Noll, Vo. A hostile peer that makes its own blocks collide loses its own speed, nothing else. */

@@ -45,6 +45,8 @@ export class HpackEncoder {
   #tableBytes = HEADER_TABLE_INITIAL_BYTES;
   /** The least and the last size set since the last block: both must be told (§4.2). */
   #leastPendingBytes: number | undefined;
+  /** A field of the block was met for the first time: at the second it will enter the table, so the block will change. */
+  #metNewField = false;
 
   /** `ownLimitBytes`: the most memory we spend on the table, however large the peer allows it to be. */
   constructor(ownLimitBytes: number = HEADER_TABLE_INITIAL_BYTES) {
@@ -82,13 +84,14 @@ export class HpackEncoder {
     let offset = this.#leastPendingBytes === undefined ? start : this.#writeSizeUpdates(out, start);
     const versionBefore = this.#table.version;
     const fieldsStart = offset;
+    this.#metNewField = false;
     const { fields, neverIndexed } = list;
     for (let at = 0; at < fields.length; at += 2) {
       const name = fields[at]!;
       const hidden = neverIndexed.length > 0 && neverIndexed.includes(at);
       offset = this.#writeField(name, fields[at + 1]!, hidden || NEVER_INDEXED_NAMES.has(name), out, offset);
     }
-    if (this.#table.version === versionBefore) this.#remember(list, out, fieldsStart, offset);
+    if (this.#table.version === versionBefore && !this.#metNewField) this.#remember(list, out, fieldsStart, offset);
     return offset;
   }
 
@@ -137,6 +140,7 @@ export class HpackEncoder {
     if (this.#lastValues.get(name) === value) return name.length + value.length + 32 <= this.#tableBytes / 4;
     if (this.#lastValues.size >= WATCHED_NAMES_MAX) this.#lastValues.clear();
     this.#lastValues.set(name, value);
+    this.#metNewField = true;
     return false;
   }
 

@@ -228,3 +228,29 @@ describe("HPACK", () => {
     );
   });
 });
+
+describe("What makes header blocks cheap", () => {
+  it("a list that comes again is three bytes by the third time, and its block is remembered", () => {
+    const encoder = new HpackEncoder();
+    const headers = HeaderList.of([":status", "200", "content-type", "application/grpc", "x-custom", "value"]);
+    const blocks = [1, 2, 3, 4].map(() => encode(encoder, headers).toString("hex"));
+    expect(blocks[2]).toHaveLength(6);
+    expect(blocks[3]).toBe(blocks[2]);
+  });
+
+  it("no two blocks drive each other out of the memo", () => {
+    const encoder = new HpackEncoder();
+    const decoder = new HpackDecoder(BOUNDS);
+    const lists = Array.from({ length: 4 }, (_, n) => HeaderList.of(["grpc-status", String(n)]));
+    for (let again = 0; again < 2; again += 1) for (const headers of lists) decode(decoder, encode(encoder, headers));
+    const hitsBefore = decoder.memoHits;
+    const pairs = lists.flatMap((first) => lists.map((second) => [first, second] as const));
+    for (const [first, second] of pairs) {
+      for (let again = 0; again < 6; again += 1) {
+        decode(decoder, encode(encoder, first));
+        decode(decoder, encode(encoder, second));
+      }
+    }
+    expect(decoder.memoHits - hitsBefore).toBeGreaterThan(pairs.length * 6);
+  });
+});
