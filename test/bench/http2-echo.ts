@@ -1,5 +1,6 @@
 /**
- * CPU time per unary echo call of 100 bytes: a server on our engine beside a bare one on `node:http2`, under h2load.
+ * CPU time per unary echo call of 100 bytes: a server on our engine, the smallest relay on it (to a second such server), and a
+ * bare server on `node:http2`, under h2load.
  *
  * Method: each server is a process of its own; CPU is its utime + stime from /proc over the span of the load, divided by the
  * number of requests. Rounds of both are interleaved, and the median is printed. One round before them is not counted.
@@ -34,8 +35,8 @@ interface Server {
   readonly port: number;
 }
 
-async function startServer(name: string): Promise<Server> {
-  const child = spawn(process.execPath, [join(__dirname, "http2-echo-server.js"), name], {
+async function startServer(name: string, program: string, argument: string): Promise<Server> {
+  const child = spawn(process.execPath, [join(__dirname, program), argument], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const port = await new Promise<number>((resolve) => {
@@ -84,7 +85,12 @@ async function main(): Promise<void> {
   }
   const bodyFile = join(tmpdir(), `heddle-bench-${process.pid}`);
   writeFileSync(bodyFile, Buffer.alloc(BODY_BYTES, "x"));
-  const servers = await Promise.all(["engine", "node"].map(startServer));
+  const upstream = await startServer("upstream", "http2-echo-server.js", "engine");
+  const servers = [
+    await startServer("engine", "http2-echo-server.js", "engine"),
+    await startServer("relay", "http2-relay-server.js", String(upstream.port)),
+    await startServer("node", "http2-echo-server.js", "node"),
+  ];
   const result: Record<string, Record<string, number>> = {};
   try {
     console.log("connections x streams   server   CPU us/call   calls/s");
@@ -109,7 +115,7 @@ async function main(): Promise<void> {
     }
     console.log(JSON.stringify({ http2Echo: result }));
   } finally {
-    for (const server of servers) server.process.kill();
+    for (const server of [upstream, ...servers]) server.process.kill();
     rmSync(bodyFile, { force: true });
   }
 }
