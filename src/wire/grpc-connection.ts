@@ -111,13 +111,15 @@ export class GrpcConnection implements Connection {
     const channel = this.#client.getChannel();
     const state = channel.getConnectivityState(true);
     this.#setReady(state === connectivityState.READY, STATES[state]);
+    // Who was told may have closed the connection: a probe has learnt all it wants.
+    if (this.#closed) return;
     channel.watchConnectivityState(state, Infinity, () => this.#watch());
   }
 
   #setReady(ready: boolean, reason: string): void {
     if (ready === this.#ready) return;
     this.#ready = ready;
-    for (const listener of this.#listeners) listener(ready, reason);
+    for (const listener of [...this.#listeners]) listener(ready, reason);
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type SecureContext } from "node:tls";
 
 import { ChannelCredentials, credentials, ServerCredentials } from "@grpc/grpc-js";
 
@@ -28,7 +28,26 @@ export function serverCredentials({ certFile, keyFile }: TlsFiles): ServerCreden
 export function channelCredentials({ certFile, keyFile, caFile }: TlsFiles): ChannelCredentials {
   if (caFile === "") return credentials.createInsecure();
   const [key, cert] = certFile === "" ? [null, null] : [read(keyFile), read(certFile)];
+  // A pair that cannot be used must not be blamed on the authorities.
+  if (key && cert) checked(certFile, () => createSecureContext({ key, cert }));
   return checked(caFile, () => ChannelCredentials.createSsl(read(caFile), key, cert));
+}
+
+/** What `node:tls` needs to serve; undefined for plain text. @throws FabricError INVALID_ARGUMENT that names the file */
+export function servingTls({ certFile, keyFile }: TlsFiles): { cert: Buffer; key: Buffer } | undefined {
+  if (certFile === "") return undefined;
+  const pair = { cert: read(certFile), key: read(keyFile) };
+  return checked(certFile, () => {
+    createSecureContext(pair);
+    return pair;
+  });
+}
+
+/** What `node:tls` needs to dial; undefined for plain text. @throws FabricError INVALID_ARGUMENT that names the file */
+export function dialingTls({ certFile, keyFile, caFile }: TlsFiles): SecureContext | undefined {
+  if (caFile === "") return undefined;
+  const own = certFile === "" ? {} : { cert: read(certFile), key: read(keyFile) };
+  return checked(caFile, () => createSecureContext({ ca: read(caFile), ...own }));
 }
 
 function read(file: string): Buffer {

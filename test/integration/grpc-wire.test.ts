@@ -211,6 +211,18 @@ describe("GrpcServer and GrpcConnection over a real socket", () => {
     expect((await seen.ended).status).toBe(Status.OK);
   });
 
+  it("may be closed by whoever it tells that it is ready", async () => {
+    const { server } = await rig.open((each) => each.handle("/a.B/C", echo));
+    const connection = rig.connection(server.address!);
+    await new Promise<void>((resolve) => {
+      connection.onReadiness(() => {
+        connection.close();
+        setImmediate(resolve);
+      });
+    });
+    expect(connection.isReady()).toBe(false);
+  });
+
   it("ends the calls in flight with WORKER_LOST when it is closed", async () => {
     const { connection } = await rig.open((server) =>
       server.handle(
