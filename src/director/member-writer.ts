@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 import { Backoff } from "../core/backoff";
 import type { Clock } from "../core/clock";
 import { messageOf } from "../core/errors";
@@ -43,6 +45,8 @@ export class MemberWriter {
 
   constructor(parts: MemberWriterParts) {
     this.#parts = parts;
+    // As many members as there are may wait for the store on it, which Node takes for a leak from eleven on.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** Members whose latest state the store does not have yet. */
