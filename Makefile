@@ -12,7 +12,7 @@ BENCH ?=
 
 .PHONY: help
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- Build and run -------------------------------------------------------------------------------------------------
 
