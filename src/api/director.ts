@@ -17,6 +17,7 @@ import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
 import { channelCredentials, serverCredentials, type TlsFiles } from "../wire/tls";
 import { newId, packageVersion, processParts } from "./process-parts";
+import { relayPath, type RelayPath } from "./relay-director";
 import { storeEngine } from "./store-engine";
 
 export type { Director } from "../director/director";
@@ -50,12 +51,13 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   registry.resolve(config.balancer);
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  const dialing = channelCredentials(tls);
   const server = new GrpcServer({
     credentials: serverCredentials(tls),
     messageMaxBytes: config.messageMaxBytes,
     keepaliveMs: CLIENT_KEEPALIVE_MS,
   });
+  const reconnectMaxMs = config.heartbeatIntervalMs;
+  const path = config.dataPath === "engine" ? throughEngine() : throughGrpcJs();
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
     setBytesMax: config.descriptorsMaxBytes,
   });
@@ -83,19 +85,27 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     },
     registry,
     store,
-    server,
+    server: path.server,
     catalog,
-    connect: (address, record) =>
-      new GrpcConnection(address, {
-        credentials: dialing,
-        keepaliveMs: record.dataKeepalive ? config.dataKeepaliveMs : 0,
-        messageMaxBytes: config.messageMaxBytes,
-        reconnectMaxMs: config.heartbeatIntervalMs,
-      }),
+    connect: (address, record) => path.connect(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
     newId,
     loopLagMs: () => loopLag.take().maxMs,
     onServing: setHealth,
   });
+
+  function throughEngine(): RelayPath {
+    const { clock, random } = parts;
+    const { messageMaxBytes } = config;
+    return relayPath(server, { clock, random, tls, messageMaxBytes, keepaliveMs: CLIENT_KEEPALIVE_MS, reconnectMaxMs });
+  }
+
+  function throughGrpcJs(): RelayPath {
+    const { messageMaxBytes } = config;
+    const credentials = channelCredentials(tls);
+    const connect = (address: string, keepaliveMs: number) =>
+      new GrpcConnection(address, { credentials, keepaliveMs, messageMaxBytes, reconnectMaxMs });
+    return { server, connect };
+  }
 }
 
 /** A restarted director finds its workers by this name. At a port of chance it cannot come back, so any new name will do. */

@@ -1,7 +1,8 @@
 import type { CallEnd } from "./call";
 import { CallMetadata } from "./call-metadata";
-import type { FabricError } from "./errors";
+import { ERRORS, FabricError, type ErrorCode } from "./errors";
 import { HEDDLE_KEYS } from "./heddle-metadata";
+import { Status } from "./status";
 
 /** grpc-js percent-encodes the message and a lone surrogate makes that throw; proxies drop long headers. */
 const MESSAGE_LENGTH_MAX = 1_024;
@@ -16,4 +17,30 @@ export function endOfError(error: FabricError): Omit<CallEnd, "error"> {
   const trailers = new CallMetadata();
   trailers.append(HEDDLE_KEYS.error, error.code);
   return { status: error.status, message: safeMessage(error.message), trailers };
+}
+
+/** What stacks that are not ours say of a message over their limit. */
+const TOO_LARGE = /message larger than max|message with a size larger than/;
+
+/** Whether a status tells of a message over somebody's limit. */
+export function isTooLarge(status: Status, message: string): boolean {
+  return status === Status.RESOURCE_EXHAUSTED && TOO_LARGE.test(message);
+}
+
+/** The end that a peer gave its answer, with what it means for a retry: a peer that has Heddle's errors names its own. */
+export function endOfAnswer(status: Status, message: string, trailers: CallMetadata): CallEnd {
+  if (status === Status.OK) return { status, message: "", trailers };
+  const code = errorCodeOf(status, message, trailers);
+  const isLost = code === "WORKER_LOST" || code === "WORKER_UNREACHABLE";
+  // Its message already begins with its code if it came from an error of ours.
+  const prefix = `[${code}] `;
+  const what = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+  const error = new FabricError(code, what, isLost ? {} : { status });
+  return { status: error.status, message: isLost ? error.message : message, trailers, error };
+}
+
+function errorCodeOf(status: Status, message: string, trailers: CallMetadata): ErrorCode {
+  const named = trailers.text(HEDDLE_KEYS.error);
+  if (named !== undefined && Object.hasOwn(ERRORS, named)) return named as ErrorCode;
+  return isTooLarge(status, message) ? "MESSAGE_TOO_LARGE" : "REMOTE";
 }

@@ -22,6 +22,8 @@ export class HeaderList {
   trailerFault: string | undefined = undefined;
   /** The content-length, −1 if there is none. Known once looked at as a request or a response. */
   contentLength = -1;
+  /** For whoever uses the list: what they made of it, to be found again when the same list comes back. The engine leaves it alone. */
+  derived: unknown = undefined;
 
   constructor(fields: readonly string[], sizeBytes: number, neverIndexed: readonly number[] = NONE) {
     this.fields = fields;

@@ -1,4 +1,5 @@
 import type { ServerHttp2Session } from "node:http2";
+import type { Duplex } from "node:stream";
 
 import {
   Server,
@@ -43,6 +44,7 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 export class GrpcServer {
   readonly #server: Server;
   readonly #options: GrpcServerOptions;
+  readonly #paths = new Set<string>();
   #address: string | undefined;
 
   constructor(options: GrpcServerOptions) {
@@ -60,6 +62,7 @@ export class GrpcServer {
 
   /** Serves one method, of any kind. `path` is "/package.Service/Method". */
   handle(path: string, handler: IncomingHandler): void {
+    this.#paths.add(path);
     this.#server.register(
       path,
       (stream: ServerDuplexStream<Buffer, Buffer>) => handler(incomingCall(stream)),
@@ -71,6 +74,7 @@ export class GrpcServer {
 
   /** Adds a service in grpc-js' own form. */
   addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    for (const { path } of Object.values(definition)) this.#paths.add(path);
     this.#server.addService(definition, implementation);
   }
 
@@ -86,6 +90,17 @@ export class GrpcServer {
         type: "bidi",
         path,
       };
+  }
+
+  /** Whether a method is registered, by `handle` or `addService`. */
+  has(path: string): boolean {
+    return this.#paths.has(path);
+  }
+
+  /** Serves connections that come from within the process: returns where to put the far end of each. */
+  injector(): (connection: Duplex) => void {
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    return (connection) => injector.injectConnection(connection);
   }
 
   /**

@@ -1,0 +1,81 @@
+import { type MetadataValue, CallMetadata } from "../core/call-metadata";
+import { HeaderList } from "../http2/header-list";
+
+/**
+ * Header lists as call metadata and back (gRPC PROTOCOL-HTTP2). Unlike the metadata that users see, the relay's holds all that
+ * its peers must be told unchanged: `content-type`, `grpc-encoding`, `user-agent`, and the text of "-bin" values as it came.
+ *
+ * Lists come back as the same objects (HeaderBlockMemo), so what was made of one is kept with it; and equal metadata becomes
+ * the same list again, which the encoder then knows already.
+ */
+
+/** Of each hop, not of the call: made anew by whoever sends. */
+const HOP_KEYS: ReadonlySet<string> = new Set(["te", "grpc-timeout", "content-length", "host", "expect"]);
+
+const CONTENT_TYPE = "content-type";
+export const GRPC_CONTENT_TYPE = "application/grpc";
+
+/** Keys that a value of HTTP/2 may have; the rest is checked by the engine. */
+const KEY = /^[0-9a-z_.-]+$/;
+/** Printable ASCII, without spaces at the ends. */
+const PLAIN_VALUE = /^[!-~](?:[ -~]*[!-~])?$|^$/;
+/** Octets as they may have come from a peer. */
+const OCTETS = /^[\t\x20-\xff]*$/;
+
+/** All fields that belong to the call. */
+export function metadataOf(list: HeaderList, except: ReadonlySet<string> = HOP_KEYS): CallMetadata {
+  const metadata = new CallMetadata();
+  const { fields } = list;
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at]!;
+    if (name.charCodeAt(0) !== COLON && !except.has(name)) metadata.append(name, fields[at + 1]!);
+  }
+  return metadata;
+}
+
+/** Adds the entries that can be sent. One that cannot is left out: it is ours, since what peers send has been checked. */
+export function appendFields(fields: string[], metadata: CallMetadata, except: ReadonlySet<string> = HOP_KEYS): void {
+  for (const [key, value] of metadata.entries()) {
+    if (except.has(key) || !KEY.test(key)) continue;
+    const text = textOf(value);
+    if (PLAIN_VALUE.test(text) || (OCTETS.test(text) && text.trim().length === text.length)) fields.push(key, text);
+  }
+}
+
+/** Bytes as unpadded base64, as gRPC wants them sent. */
+function textOf(value: MetadataValue): string {
+  return typeof value === "string" ? value : Buffer.from(value).toString("base64").replace(/=+$/, "");
+}
+
+/** What the caller's own entries do not say. */
+export function contentTypeOf(metadata: CallMetadata): string {
+  return metadata.text(CONTENT_TYPE) ?? GRPC_CONTENT_TYPE;
+}
+
+export function isGrpc(contentType: string | undefined): boolean {
+  return contentType?.startsWith(GRPC_CONTENT_TYPE) ?? false;
+}
+
+/** Lists that are remembered; then all are forgotten, since the shapes that are in use come back at once. */
+const LISTS_MAX = 512;
+const KEY_LENGTH_MAX = 512;
+
+/** The same object for the same fields, for as long as few different ones are asked for. */
+export class HeaderLists {
+  readonly #lists = new Map<string, HeaderList>();
+
+  /** The fields are not to be changed afterwards. */
+  of(fields: readonly string[]): HeaderList {
+    // No value of HTTP/2 has a line feed.
+    const key = fields.join("\n");
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    const list = HeaderList.of(fields);
+    if (key.length > KEY_LENGTH_MAX) return list;
+    if (this.#lists.size >= LISTS_MAX) this.#lists.clear();
+    this.#lists.set(key, list);
+    return list;
+  }
+}
+
+const COLON = 0x3a;

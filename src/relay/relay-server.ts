@@ -1,0 +1,175 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { formatAddress, parseAddress } from "../core/address";
+import type { Connection, IncomingCall } from "../core/call";
+import { endOfError } from "../core/call-end";
+import { CallMetadata } from "../core/call-metadata";
+import type { Clock } from "../core/clock";
+import { FabricError, messageOf } from "../core/errors";
+import type { Random } from "../core/random";
+import { Status } from "../core/status";
+import { Http2Connection } from "../http2/connection";
+import { ErrorCode } from "../http2/error-codes";
+import type { StreamHandler } from "../http2/handlers";
+import { HeaderList } from "../http2/header-list";
+import type { Http2Stream } from "../http2/stream";
+import { RelayCall } from "./relay-call";
+import { requestHeadOf, type RequestHead } from "./request-shapes";
+import { passStraightOn } from "./straight-call";
+
+export interface RelayServerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Default: plain text. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  readonly messageMaxBytes: number;
+  /** HTTP/2 PING to clients after silence; finds connections whose peer vanished. 0 sends none. */
+  readonly keepaliveMs: number;
+  /** Whether a path is one of the director's own services, which another server of this process has. */
+  isControl(path: string): boolean;
+}
+
+/** A drain lasts as long as its calls; whoever drains ends it by `close`. */
+const DRAIN_MS = 24 * 3_600_000;
+
+/** After the answer to what is no call, nothing of the request is wanted. */
+const NOBODY: StreamHandler = {
+  onHeaders: () => {},
+  onData: (stream, _chunk, start, end) => stream.consume(end - start),
+  onTrailers: () => {},
+  onReset: () => {},
+  onWritable: () => {},
+};
+
+/** Accepts connections of clients and hands out their calls. The director's own go to its other server, all others to `onCall`. */
+export class RelayServer {
+  readonly #options: RelayServerOptions;
+  readonly #server: Server;
+  readonly #connections = new Set<Http2Connection>();
+  readonly #sockets = new Set<Socket>();
+  readonly #whenEmpty: (() => void)[] = [];
+  #control: Connection | undefined;
+  #onCall: (call: IncomingCall) => void = (call) =>
+    call.finish({ status: Status.UNIMPLEMENTED, message: "no such method", trailers: new CallMetadata() });
+
+  constructor(options: RelayServerOptions) {
+    this.#options = options;
+    const { tls } = options;
+    this.#server = tls
+      ? createTlsServer({ ...tls, ALPNProtocols: ["h2"] }, (socket) => this.#acceptTls(socket))
+      : createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    // A handshake that fails is the client's affair.
+    this.#server.on("tlsClientError", (_error, socket: Socket) => socket.destroy());
+  }
+
+  /** Takes every call that is not for the director's own services. */
+  handleUnknown(onCall: (call: IncomingCall) => void): void {
+    this.#onCall = onCall;
+  }
+
+  /** Where calls of the director's own services go. Before it is said they are refused. */
+  handleControl(control: Connection): void {
+    this.#control = control;
+  }
+
+  /**
+   * Starts to listen; port 0 takes a free one. Resolves to the real address.
+   * @throws FabricError INVALID_ARGUMENT when the address cannot be bound
+   */
+  async listen(address: string, field: string): Promise<string> {
+    const { host, port } = parseAddress(address, field);
+    await new Promise<void>((resolve, reject) => {
+      const refused = (error: Error) => reject(cannotBind(address, field, error));
+      this.#server.once("error", refused);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off("error", refused);
+        this.#server.on("error", () => {}); // of a single accept
+        resolve();
+      });
+    });
+    const bound = this.#server.address() as { readonly port: number };
+    return formatAddress({ host, port: bound.port });
+  }
+
+  /** Takes no new connections; resolves when the calls in flight have ended. Goes on for as long as they do. */
+  drain(): Promise<void> {
+    this.#server.close();
+    for (const connection of this.#connections) connection.shutdown(DRAIN_MS);
+    return new Promise((resolve) => {
+      this.#whenEmpty.push(resolve);
+      this.#tellIfEmpty();
+    });
+  }
+
+  /** Ends everything at once. */
+  close(): void {
+    this.#server.close();
+    for (const connection of [...this.#connections]) connection.destroy(ErrorCode.NO_ERROR, "the server is closed");
+    for (const socket of this.#sockets) socket.destroySoon();
+  }
+
+  #acceptTls(socket: TLSSocket): void {
+    if (socket.alpnProtocol === "h2") {
+      socket.setNoDelay(true);
+      this.#accept(socket);
+    } else {
+      socket.destroy();
+    }
+  }
+
+  #accept(socket: Socket): void {
+    const { clock, random, keepaliveMs } = this.#options;
+    const { remoteAddress = "unknown", remotePort = 0 } = socket;
+    const peer = formatAddress({ host: remoteAddress, port: remotePort });
+    const connection: Http2Connection = new Http2Connection(
+      "server",
+      socket,
+      {
+        onStream: (stream, headers, endStream) => this.#begin(stream, headers, endStream, peer),
+        onClose: () => {
+          this.#connections.delete(connection);
+          this.#tellIfEmpty();
+        },
+      },
+      { clock, random, ...(keepaliveMs > 0 ? { keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveMs } } : {}) },
+    );
+    this.#connections.add(connection);
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  #begin(stream: Http2Stream, headers: HeaderList, endStream: boolean, peer: string): StreamHandler {
+    const head = requestHeadOf(headers);
+    if (head.refusal !== "") return refuse(stream, head.refusal, endStream);
+    const call = new RelayCall(stream, head, peer, endStream, this.#options.messageMaxBytes);
+    if (head.hasBadTimeout) call.finish(badTimeout(head));
+    else if (this.#control !== undefined && this.#options.isControl(head.path)) passStraightOn(call, this.#control);
+    else this.#onCall(call);
+    return call;
+  }
+
+  #tellIfEmpty(): void {
+    if (this.#connections.size > 0) return;
+    for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+}
+
+/** What is no gRPC is answered in HTTP (gRPC PROTOCOL-HTTP2, "Requests"). */
+function refuse(stream: Http2Stream, httpStatus: string, endStream: boolean): StreamHandler {
+  stream.sendHeaders(HeaderList.of([":status", httpStatus]), true);
+  if (!endStream) stream.reset(ErrorCode.NO_ERROR);
+  return NOBODY;
+}
+
+function badTimeout({ path }: RequestHead) {
+  return endOfError(new FabricError("INVALID_ARGUMENT", `the call of ${path} has a malformed grpc-timeout`));
+}
+
+function cannotBind(address: string, field: string, error: Error): FabricError {
+  const reason = /EADDRINUSE/.test(messageOf(error))
+    ? "the port is in use: stop what uses it or choose another"
+    : messageOf(error);
+  return new FabricError("INVALID_ARGUMENT", `${field} is "${address}": cannot listen there: ${reason}`, {
+    cause: error,
+  });
+}

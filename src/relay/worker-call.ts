@@ -1,0 +1,261 @@
+import type { CallEnd, CallListener, OutgoingCall } from "../core/call";
+import { endOfAnswer, endOfError } from "../core/call-end";
+import { CallMetadata } from "../core/call-metadata";
+import { FabricError, type ErrorCode } from "../core/errors";
+import { Status } from "../core/status";
+import { errorCodeName } from "../http2/error-codes";
+import type { ResetCause, StreamHandler } from "../http2/handlers";
+import type { HeaderList } from "../http2/header-list";
+import type { Http2Stream } from "../http2/stream";
+import { endOfHttpStatus, endOfTrailers, metadataOfHead } from "./answer-shapes";
+import { isGrpc } from "./header-shapes";
+import { MessageLimit } from "./message-limit";
+import { StreamSender } from "./stream-sender";
+
+/** What a call needs of the connection that it goes over. */
+export interface CallHost {
+  /** Says why the connection ended. */
+  readonly endReason: string;
+  /** Nobody wants the rest of this stream: resets it, now or when the peer can bear it. */
+  dismiss(stream: Http2Stream): void;
+}
+
+/** Calls with a chunk that waits for the end of the tick, lest a last one goes out without its END_STREAM. */
+const pending: WorkerCall[] = [];
+
+function sendPending(): void {
+  for (const call of pending.splice(0)) call.sendPending();
+}
+
+/**
+ * A call to a worker, whose messages are chunks of DATA.
+ * - O1 `ended` exactly once, after all chunks that came before it, never from within `start`.
+ * - O2 credit goes back to the worker when a chunk was taken; while `pause` lasts none is.
+ * - O3 a refusal that proves that nothing ran is WORKER_UNREACHABLE, any other loss WORKER_LOST; the worker's own status is its own.
+ */
+export class WorkerCall implements OutgoingCall, StreamHandler {
+  readonly #listener: CallListener;
+  readonly #limit: MessageLimit;
+  #host: CallHost | undefined;
+  #stream: Http2Stream | undefined;
+  #sender: StreamSender | undefined;
+  /** What was sent before there was a stream. */
+  #early: Buffer[] | undefined;
+  #next: Buffer | undefined;
+  #toldToWait = false;
+  #localEnded = false;
+  #over = false;
+  #paused = false;
+  #held: Buffer[] | undefined;
+  #heldEnd: CallEnd | undefined;
+  #owedBytes = 0;
+
+  constructor(listener: CallListener, messageMaxBytes: number) {
+    this.#listener = listener;
+    this.#limit = new MessageLimit(messageMaxBytes);
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** The stream is there. */
+  begun(stream: Http2Stream, host: CallHost): void {
+    this.#stream = stream;
+    this.#host = host;
+    this.#sender = new StreamSender(stream);
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined) for (const chunk of early) this.#sender.send(chunk);
+    if (this.#localEnded) this.#sender.end("half-close");
+    else if (!this.#sender.isBlocked) this.#tellDrained();
+  }
+
+  /** It never became a stream. */
+  refuse(code: ErrorCode, message: string): void {
+    this.#fail(code, message);
+  }
+
+  // ---- OutgoingCall ----------------------------------------------------------------------------------------------------
+
+  send(bytes: Uint8Array): boolean {
+    if (this.#over) return true;
+    if (this.#sender === undefined) {
+      (this.#early ??= []).push(bytes as Buffer);
+      this.#toldToWait = true;
+      return false;
+    }
+    if (this.#next !== undefined) this.sendPending();
+    else pending.push(this);
+    if (pending.length === 1) queueMicrotask(sendPending);
+    this.#next = bytes as Buffer;
+    this.#toldToWait = this.#sender.isBlocked;
+    return !this.#toldToWait;
+  }
+
+  /** Sends the chunk that waits for the end of the tick. */
+  sendPending(): void {
+    const chunk = this.#next;
+    if (chunk === undefined) return;
+    this.#next = undefined;
+    if (!this.#over) this.#sender!.send(chunk);
+  }
+
+  halfClose(): void {
+    if (this.#over || this.#localEnded) return;
+    this.#localEnded = true;
+    const chunk = this.#next;
+    this.#next = undefined;
+    if (this.#sender === undefined) return;
+    if (chunk !== undefined) this.#sender.send(chunk, true);
+    else this.#sender.end("half-close");
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    const stream = this.#stream;
+    this.#fail("CANCELLED", "cancelled here");
+    if (stream !== undefined && !stream.isClosed) this.#host!.dismiss(stream);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#credit();
+    while (!this.#isPaused() && this.#held !== undefined && this.#held.length > 0) this.#deliver(this.#held.shift()!);
+    this.#endIfDelivered();
+  }
+
+  // ---- StreamHandler ---------------------------------------------------------------------------------------------------
+
+  onHeaders(stream: Http2Stream, headers: HeaderList, endStream: boolean): void {
+    if (this.#over) return;
+    const httpStatus = headers.fields[1]!;
+    if (httpStatus.charCodeAt(0) === DIGIT_ONE) return; // 1xx: of the hop
+    if (endStream && headers.get("grpc-status") !== undefined) {
+      this.#end(endOfTrailers(headers));
+      return;
+    }
+    const contentType = headers.get("content-type");
+    if (httpStatus !== "200" || !isGrpc(contentType)) {
+      this.#end(endOfHttpStatus(httpStatus, contentType));
+      if (!stream.isClosed) this.#host!.dismiss(stream);
+      return;
+    }
+    if (endStream) {
+      this.#end(NO_STATUS);
+      return;
+    }
+    this.#listener.headers(metadataOfHead(headers));
+  }
+
+  onData(stream: Http2Stream, chunk: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.#over) {
+      stream.consume(end - start);
+      return;
+    }
+    const tooLarge = this.#limit.firstTooLarge(chunk, start, end);
+    if (tooLarge > 0) {
+      this.#fail("MESSAGE_TOO_LARGE", `an answer of the worker has ${tooLarge} bytes`);
+      if (!stream.isClosed) this.#host!.dismiss(stream);
+      return;
+    }
+    if (end > start) {
+      // A copy: a view would keep alive the whole read for as long as the other side makes us wait.
+      if (this.#paused) (this.#held ??= []).push(Buffer.from(chunk.subarray(start, end)));
+      else this.#deliver(chunk.subarray(start, end));
+    }
+    if (endStream) this.#end(NO_STATUS);
+  }
+
+  onTrailers(_stream: Http2Stream, trailers: HeaderList): void {
+    if (!this.#over) this.#end(endOfTrailers(trailers));
+  }
+
+  onReset(_stream: Http2Stream, code: number, cause: ResetCause): void {
+    // With the end at hand the answer is whole: what becomes of the stream is no matter.
+    if (this.#over || this.#heldEnd !== undefined) return;
+    this.#held = undefined;
+    switch (cause) {
+      case "unprocessed":
+        return this.#fail("WORKER_UNREACHABLE", "the worker refused the call before it ran");
+      case "connection":
+        return this.#fail("WORKER_LOST", this.#host!.endReason);
+      case "peer":
+        return this.#fail("WORKER_LOST", `the worker reset the call (${errorCodeName(code)})`);
+      case "violation":
+        return this.#fail("WORKER_LOST", `the worker broke the rules of HTTP/2 (${errorCodeName(code)})`);
+    }
+  }
+
+  onWritable(): void {
+    if (this.#sender?.isBlocked && this.#sender.flush() && this.#next === undefined) this.#tellDrained();
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
+  #isPaused(): boolean {
+    return this.#paused;
+  }
+
+  #tellDrained(): void {
+    if (!this.#toldToWait || this.#over) return;
+    this.#toldToWait = false;
+    this.#listener.drained?.();
+  }
+
+  #deliver(bytes: Buffer): void {
+    this.#owedBytes += bytes.length;
+    this.#listener.message(bytes);
+    if (!this.#paused) this.#credit();
+  }
+
+  #credit(): void {
+    if (this.#owedBytes === 0) return;
+    this.#stream!.consume(this.#owedBytes);
+    this.#owedBytes = 0;
+  }
+
+  /** The worker has said its last; what is held goes first. */
+  #end(end: CallEnd): void {
+    if (this.#heldEnd !== undefined) return;
+    this.#heldEnd = end;
+    // It reads no more of the request either, whatever of it is left.
+    if (this.#sender !== undefined && !this.#stream!.isClosed) this.#sender.abandon();
+    this.#localEnded = true;
+    this.#endIfDelivered();
+  }
+
+  #endIfDelivered(): void {
+    const end = this.#heldEnd;
+    if (end === undefined || this.#over || (this.#held !== undefined && this.#held.length > 0)) return;
+    this.#settle();
+    this.#listener.ended(end);
+  }
+
+  #fail(code: ErrorCode, message: string): void {
+    const error = new FabricError(code, message);
+    this.#settle();
+    this.#listener.ended({ ...endOfError(error), error });
+  }
+
+  #settle(): void {
+    this.#over = true;
+    this.#held = undefined;
+    this.#early = undefined;
+    this.#next = undefined;
+    // Of a stream that is dismissed the credit is withheld, so that it cannot go on for long.
+    if (this.#stream?.isClosed) this.#stream.consume(this.#stream.unconsumedBytes);
+  }
+}
+
+const DIGIT_ONE = 0x31;
+const NO_STATUS: CallEnd = endOfAnswer(
+  Status.INTERNAL,
+  "the worker ended the call without a status",
+  new CallMetadata(),
+);
