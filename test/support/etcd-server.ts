@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { findEtcd } from "../../scripts/etcd";
+import { freeze } from "./freeze";
 
 const START_WITHIN_MS = 15_000;
 
@@ -79,7 +80,7 @@ export class EtcdServer {
 
   /** SIGSTOP: connections stay open, nothing is answered. */
   freeze(): void {
-    this.#process?.kill("SIGSTOP");
+    if (this.#process) freeze(this.#process);
   }
 
   thaw(): void {

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { freeze } from "./freeze";
 
 /** How long a line, an exit or an answer may take: generous, because it only decides how a failure looks. */
 export const PATIENCE_MS = 20_000;
@@ -118,7 +119,7 @@ export class RunningProcess {
 
   /** SIGSTOP: connections stay open, nothing is answered. */
   freeze(): void {
-    this.#child.kill("SIGSTOP");
+    freeze(this.#child);
   }
 
   thaw(): void {
