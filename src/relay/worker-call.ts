@@ -24,7 +24,10 @@ export interface CallHost {
 const pending: WorkerCall[] = [];
 
 function sendPending(): void {
-  for (const call of pending.splice(0)) call.sendPending();
+  for (const call of pending.splice(0)) {
+    call.sendPending();
+    call.tellDrained();
+  }
 }
 
 /**
@@ -68,7 +71,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     this.#early = undefined;
     if (early !== undefined) for (const chunk of early) this.#sender.send(chunk);
     if (this.#localEnded) this.#sender.end("half-close");
-    else if (!this.#sender.isBlocked) this.#tellDrained();
+    else this.tellDrained();
   }
 
   /** It never became a stream. */
@@ -193,7 +196,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
   }
 
   onWritable(): void {
-    if (this.#sender?.isBlocked && this.#sender.flush() && this.#next === undefined) this.#tellDrained();
+    if (this.#sender?.isBlocked && this.#sender.flush() && this.#next === undefined) this.tellDrained();
   }
 
   // ---- Own -------------------------------------------------------------------------------------------------------------
@@ -202,8 +205,9 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     return this.#paused;
   }
 
-  #tellDrained(): void {
-    if (!this.#toldToWait || this.#over) return;
+  /** Says that more may be sent, if that was waited for and is so. */
+  tellDrained(): void {
+    if (!this.#toldToWait || this.#over || this.#sender === undefined || this.#sender.isBlocked) return;
     this.#toldToWait = false;
     this.#listener.drained?.();
   }

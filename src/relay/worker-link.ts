@@ -30,6 +30,8 @@ export interface LinkParts {
   dial(): Duplex;
 }
 
+const CLOSED_BY_PEER = "the server closed the connection";
+
 /** Dismissed streams that are reset after a while if they have not ended, one at a time. */
 const DISMISSED_EVERY_MS = 250;
 
@@ -51,7 +53,7 @@ export class WorkerLink implements CallHost {
   #ready = false;
   #worn = false;
   #retired = false;
-  #endReason = "the connection broke";
+  #endReason = CLOSED_BY_PEER;
 
   constructor(parts: LinkParts, owner: LinkOwner) {
     this.#parts = parts;
@@ -177,7 +179,7 @@ function reasonOf({ kind, message, cause }: ConnectionEnd, asked: string): strin
     case "timeout":
       return `the server does not answer (${message})`;
     case "lost":
-      return cause === undefined ? "the server closed the connection" : messageOf(cause);
+      return cause === undefined ? CLOSED_BY_PEER : `the server cannot be reached: ${messageOf(cause)}`;
     case "closed":
       return asked;
     default:

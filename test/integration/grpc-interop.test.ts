@@ -15,7 +15,12 @@ import { interopWorker } from "../support/interop/interop-worker";
 import { eventually } from "../support/processes";
 
 /** The part of `make conformance` that needs nothing but Node, in this process: plain text, through the director. */
-describe.each(["a grpc-js server beside a side-car", "a worker of createWorker()"])("gRPC interop with %s", (kind) => {
+describe.each([
+  ["a grpc-js server beside a side-car", "grpc-js"],
+  ["a worker of createWorker()", "grpc-js"],
+  ["a grpc-js server beside a side-car", "engine"],
+  ["a worker of createWorker()", "engine"],
+] as const)("gRPC interop with %s, passed on through %s", (kind, dataPath) => {
   let folder: string;
   let director: Director;
   let worker: Worker;
@@ -30,6 +35,7 @@ describe.each(["a grpc-js server beside a side-car", "a worker of createWorker()
       listenAddress: "127.0.0.1:0",
       dataDir: "memory",
       heartbeatIntervalMs: 200,
+      dataPath,
       logger: SILENT_LOGGER,
     });
     await director.start();
