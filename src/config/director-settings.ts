@@ -155,7 +155,7 @@ export const directorSettings = {
   dataPath: choice("HEDDLE_DATA_PATH", {
     default: "grpc-js",
     words: ["engine", "grpc-js"],
-    doc: "What carries the calls that pass through. `engine` is Heddle's own HTTP/2 engine, which passes frames on at a fraction of the CPU time; `grpc-js` takes every message out of them and packs it again.",
+    doc: "What carries the calls that pass through. `engine` is Heddle's own HTTP/2 engine, which passes frames on at a fraction of the CPU time (experimental); `grpc-js` takes every message out of them and packs it again.",
   }),
   dataKeepaliveMs,
   drainTimeoutMs,
