@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { decodeMessage, encodeMessage } from "../../../src/relay/grpc-message";
+import { formatTimeout, parseTimeout } from "../../../src/relay/grpc-timeout";
+
+describe("grpc-timeout", () => {
+  it.each([
+    ["1H", 3_600_000],
+    ["2M", 120_000],
+    ["3S", 3_000],
+    ["4m", 4],
+    ["500u", 0.5],
+    ["99999999n", 99.999999],
+  ])("reads %s", (text, expected) => {
+    expect(parseTimeout(text)).toBeCloseTo(expected, 9);
+  });
+
+  it.each(["", "1", "S", "-1S", "1.5S", "123456789S", "1s", "1S ", " 1S", "1SS"])("refuses %j", (text) => {
+    expect(parseTimeout(text)).toBeUndefined();
+  });
+
+  it("is never shorter than what is left, and hardly longer", () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1e10, noNaN: true }), (timeoutMs) => {
+        const read = parseTimeout(formatTimeout(timeoutMs))!;
+        expect(read).toBeGreaterThanOrEqual(timeoutMs * (1 - 1e-12));
+        expect(read).toBeLessThanOrEqual(Math.max(0.001, timeoutMs * 1.001) + 0.001);
+      }),
+    );
+  });
+});
+
+describe("grpc-message", () => {
+  it("comes back as it was, from what HTTP/2 can carry", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (message) => {
+        const encoded = encodeMessage(message);
+        expect(encoded).toMatch(/^([!-~]([ -~]*[!-~])?)?$/);
+        expect(decodeMessage(encoded)).toBe(message.toWellFormed());
+      }),
+    );
+  });
+
+  it.each([
+    ["100%", "100%"],
+    ["%zz", "%zz"],
+    ["a%20b", "a b"],
+    ["%ff", "\ufffd"],
+  ])("shows %s as well as can be", (encoded, message) => {
+    expect(decodeMessage(encoded)).toBe(message);
+  });
+});
