@@ -32,8 +32,14 @@ const STREAM_WINDOW_BYTES = 65_536;
 /** As good as none: streams bound it, and a connection that all calls share must not be held up by the slow ones. */
 const CONNECTION_WINDOW_BYTES = 0x7fff_ffff;
 
+/** What may wait for the socket to a worker. More than a client's share: all clients' requests go through it, and there is one per worker. */
+const WRITE_HIGH_WATER_BYTES = 1_048_576;
+
 /** A link that held for as long starts the backoff anew. */
 const STEADY_MS = 5_000;
+
+/** Servers that answer before the request is whole reset the rest of it with NO_ERROR (RFC 9113 §8.1): no flood, but one for each such call. */
+const WORKER_RESETS = { burst: 100_000, perSecond: 100_000 };
 
 /** Connections at once, where the peer allows few streams on each. */
 const LINKS_MAX = 8;
@@ -162,8 +168,9 @@ export class RelayConnection implements Connection, LinkOwner {
         engine: {
           streamWindowBytes: STREAM_WINDOW_BYTES,
           connectionWindowBytes: CONNECTION_WINDOW_BYTES,
+          writeHighWaterBytes: WRITE_HIGH_WATER_BYTES,
           ...(keepaliveMs > 0 ? { keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveMs } } : {}),
-          limits: { prefaceTimeoutMs: connectTimeoutMs },
+          limits: { prefaceTimeoutMs: connectTimeoutMs, peerResets: WORKER_RESETS },
         },
       },
       this,
