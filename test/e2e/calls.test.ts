@@ -221,7 +221,7 @@ describe.each(STORES)("calls through the director, on %s", (store) => {
   });
 
   it("SIGTERM lets a director finish the calls it relays, and ends with 0", async () => {
-    const call = ledger.unary("append", { text: "last", number: 700 }).then(
+    const call = ledgerOf({ mode: "proxy" }).unary("append", { text: "last", number: 700 }).then(
       ({ text }) => text,
       (error: Error) => `${error.message}\n${director.process.output}`,
     );
