@@ -221,10 +221,12 @@ describe.each(STORES)("calls through the director, on %s", (store) => {
   });
 
   it("SIGTERM lets a director finish the calls it relays, and ends with 0", async () => {
-    const call = ledgerOf({ mode: "proxy" }).unary("append", { text: "last", number: 700 }).then(
-      ({ text }) => text,
-      (error: Error) => `${error.message}\n${director.process.output}`,
-    );
+    const call = ledgerOf({ mode: "proxy" })
+      .unary("append", { text: "last", number: 700 })
+      .then(
+        ({ text }) => text,
+        (error: Error) => `${error.message}\n${director.process.output}`,
+      );
     await eventually("the call runs", async () => (await lines()).includes("last"));
     const stopped = director.process.stop();
     expect(await call).toMatch(/^last by/);
