@@ -11,13 +11,12 @@ import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
-import { GrpcConnection } from "../wire/grpc-connection";
 import { GrpcServer } from "../wire/grpc-server";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
-import { channelCredentials, serverCredentials, type TlsFiles } from "../wire/tls";
+import type { TlsFiles } from "../wire/tls";
 import { newId, packageVersion, processParts } from "./process-parts";
-import { relayPath, type RelayPath } from "./relay-director";
+import { relayPath } from "./relay-director";
 import { storeEngine } from "./store-engine";
 
 export type { Director } from "../director/director";
@@ -51,17 +50,21 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   registry.resolve(config.balancer);
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  const server = new GrpcServer({
-    credentials: serverCredentials(tls),
-    messageMaxBytes: config.messageMaxBytes,
+  const { messageMaxBytes } = config;
+  // Calls come to it from within the process: the relay has the port, with TLS and PINGs.
+  const control = new GrpcServer({ messageMaxBytes, keepaliveMs: 0 });
+  const relay = relayPath(control, {
+    clock: parts.clock,
+    random: parts.random,
+    tls,
+    messageMaxBytes,
     keepaliveMs: CLIENT_KEEPALIVE_MS,
+    reconnectMaxMs: config.heartbeatIntervalMs,
   });
-  const reconnectMaxMs = config.heartbeatIntervalMs;
-  const path = config.dataPath === "engine" ? throughEngine() : throughGrpcJs();
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
     setBytesMax: config.descriptorsMaxBytes,
   });
-  const setHealth = describe(server, catalog);
+  const setHealth = describe(control, catalog);
   const loopLag = new LoopLag();
   const store: Store = await openStore(await storeEngine(config), parts);
   if (config.dataDir === IN_MEMORY && config.etcdEndpoints.length === 0) {
@@ -85,27 +88,13 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     },
     registry,
     store,
-    server: path.server,
+    server: relay.server,
     catalog,
-    connect: (address, record) => path.connect(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
+    connect: (address, record) => relay.connect(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
     newId,
     loopLagMs: () => loopLag.take().maxMs,
     onServing: setHealth,
   });
-
-  function throughEngine(): RelayPath {
-    const { clock, random } = parts;
-    const { messageMaxBytes } = config;
-    return relayPath(server, { clock, random, tls, messageMaxBytes, keepaliveMs: CLIENT_KEEPALIVE_MS, reconnectMaxMs });
-  }
-
-  function throughGrpcJs(): RelayPath {
-    const { messageMaxBytes } = config;
-    const credentials = channelCredentials(tls);
-    const connect = (address: string, keepaliveMs: number) =>
-      new GrpcConnection(address, { credentials, keepaliveMs, messageMaxBytes, reconnectMaxMs });
-    return { server, connect };
-  }
 }
 
 /** A restarted director finds its workers by this name. At a port of chance it cannot come back, so any new name will do. */

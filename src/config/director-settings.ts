@@ -1,5 +1,5 @@
 import { dialableAddress, endpointList, listenAddress } from "./address-kinds";
-import { bytes, choice, decimal, durationMs, identifier, integer, path, text } from "./kinds";
+import { bytes, decimal, durationMs, identifier, integer, path, text } from "./kinds";
 import { namesDialableAddress, together } from "./setting-rules";
 import type { Config } from "./setting";
 import {
@@ -151,11 +151,6 @@ export const directorSettings = {
     min: 1_000,
     max: 3_600_000,
     doc: "How long an assignment (AssignWorker) counts towards its worker's load unless it is renewed or released. Lower frees the load of vanished clients sooner; clients renew at a third of it.",
-  }),
-  dataPath: choice("HEDDLE_DATA_PATH", {
-    default: "grpc-js",
-    words: ["engine", "grpc-js"],
-    doc: "What carries the calls that pass through. `engine` is Heddle's own HTTP/2 engine, which passes frames on at a fraction of the CPU time (experimental); `grpc-js` takes every message out of them and packs it again.",
   }),
   dataKeepaliveMs,
   drainTimeoutMs,

@@ -27,20 +27,9 @@ export interface GrpcServerOptions {
 /** Takes a call of any kind, in bytes. Must not throw; must `finish` or be `cancelled`. */
 export type IncomingHandler = (call: IncomingCall) => void;
 
-type BidiHandler = {
-  readonly func: (stream: ServerDuplexStream<Buffer, Buffer>) => void;
-  readonly serialize: (bytes: Buffer) => Buffer;
-  readonly deserialize: (bytes: Buffer) => Buffer;
-  readonly type: "bidi";
-  readonly path: string;
-};
-
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-/**
- * A gRPC server whose methods are registered by path, with one handler for every method that nobody registered. grpc-js has no
- * such thing, so its lookup is replaced; grpc-server.test.ts fails should a new version rename it.
- */
+/** A gRPC server whose methods are registered by path, as calls in bytes, or in grpc-js' own form. */
 export class GrpcServer {
   readonly #server: Server;
   readonly #options: GrpcServerOptions;
@@ -76,20 +65,6 @@ export class GrpcServer {
   addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
     for (const { path } of Object.values(definition)) this.#paths.add(path);
     this.#server.addService(definition, implementation);
-  }
-
-  /** Takes every call of a method that is not registered. */
-  handleUnknown(handler: IncomingHandler): void {
-    const server = this.#server as unknown as { _retrieveHandler(path: string): BidiHandler | null };
-    const known = server._retrieveHandler.bind(server);
-    server._retrieveHandler = (path) =>
-      known(path) ?? {
-        func: (stream) => handler(incomingCall(stream)),
-        serialize: asIs,
-        deserialize: asIs,
-        type: "bidi",
-        path,
-      };
   }
 
   /** Whether a method is registered, by `handle` or `addService`. */

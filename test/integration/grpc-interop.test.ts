@@ -15,70 +15,67 @@ import { interopWorker } from "../support/interop/interop-worker";
 import { eventually } from "../support/processes";
 
 /** The part of `make conformance` that needs nothing but Node, in this process: plain text, through the director. */
-describe.each([
-  ["a grpc-js server beside a side-car", "grpc-js"],
-  ["a worker of createWorker()", "grpc-js"],
-  ["a grpc-js server beside a side-car", "engine"],
-  ["a worker of createWorker()", "engine"],
-] as const)("gRPC interop with %s, passed on through %s", (kind, dataPath) => {
-  let folder: string;
-  let director: Director;
-  let worker: Worker;
-  let server: GrpcJsServer | undefined;
-  let control: FabricClient;
-  let target: InteropTarget;
+describe.each(["a grpc-js server beside a side-car", "a worker of createWorker()"] as const)(
+  "gRPC interop with %s",
+  (kind) => {
+    let folder: string;
+    let director: Director;
+    let worker: Worker;
+    let server: GrpcJsServer | undefined;
+    let control: FabricClient;
+    let target: InteropTarget;
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "heddle-interop-"));
-    director = await createDirector({
-      env: {},
-      listenAddress: "127.0.0.1:0",
-      dataDir: "memory",
-      heartbeatIntervalMs: 200,
-      dataPath,
-      logger: SILENT_LOGGER,
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "heddle-interop-"));
+      director = await createDirector({
+        env: {},
+        listenAddress: "127.0.0.1:0",
+        dataDir: "memory",
+        heartbeatIntervalMs: 200,
+        logger: SILENT_LOGGER,
+      });
+      await director.start();
+      if (kind.startsWith("a grpc-js")) {
+        server = await GrpcJsServer.start();
+        worker = await attached(server.address);
+      } else {
+        const options = { listenAddress: "127.0.0.1:0", directors: [director.address], logger: SILENT_LOGGER, env: {} };
+        worker = interopWorker("interop", options);
+      }
+      await worker.start();
+      control = connect({ directors: [director.address], mode: "proxy", env: {} });
+      await eventually("the worker is ready", async () => (await members()).some(({ ready }) => ready));
+      target = new InteropTarget(director.address);
     });
-    await director.start();
-    if (kind.startsWith("a grpc-js")) {
-      server = await GrpcJsServer.start();
-      worker = await attached(server.address);
-    } else {
-      const options = { listenAddress: "127.0.0.1:0", directors: [director.address], logger: SILENT_LOGGER, env: {} };
-      worker = interopWorker("interop", options);
+
+    afterAll(async () => {
+      target.close();
+      await control.close();
+      await worker.stop({ graceMs: 0 });
+      server?.close();
+      await director.stop({ graceMs: 0 });
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    async function attached(address: string): Promise<Worker> {
+      const descriptorsFile = join(folder, "interop.binpb");
+      await writeFile(descriptorsFile, interopContract().descriptorSet);
+      const env = { DIRECTOR_ADDR: director.address, WORKER_LABEL: "interop" };
+      return await createAttachment({ address, services: SERVED, descriptorsFile }, { env, logger: SILENT_LOGGER });
     }
-    await worker.start();
-    control = connect({ directors: [director.address], mode: "proxy", env: {} });
-    await eventually("the worker is ready", async () => (await members()).some(({ ready }) => ready));
-    target = new InteropTarget(director.address);
-  });
 
-  afterAll(async () => {
-    target.close();
-    await control.close();
-    await worker.stop({ graceMs: 0 });
-    server?.close();
-    await director.stop({ graceMs: 0 });
-    await rm(folder, { recursive: true, force: true });
-  });
+    async function members() {
+      return (await control.director.listMembers({}, { timeoutMs: 2_000 })).members;
+    }
 
-  async function attached(address: string): Promise<Worker> {
-    const descriptorsFile = join(folder, "interop.binpb");
-    await writeFile(descriptorsFile, interopContract().descriptorSet);
-    const env = { DIRECTOR_ADDR: director.address, WORKER_LABEL: "interop" };
-    return await createAttachment({ address, services: SERVED, descriptorsFile }, { env, logger: SILENT_LOGGER });
-  }
+    it.each(Object.entries(INTEROP_CASES))("%s", async (_name, run) => {
+      await run(target);
+    });
 
-  async function members() {
-    return (await control.director.listMembers({}, { timeoutMs: 2_000 })).members;
-  }
-
-  it.each(Object.entries(INTEROP_CASES))("%s", async (_name, run) => {
-    await run(target);
-  });
-
-  it("leaves no call in flight", async () => {
-    await eventually("every slot is free again", async () =>
-      (await members()).every(({ directorInFlight }) => directorInFlight === 0),
-    );
-  });
-});
+    it("leaves no call in flight", async () => {
+      await eventually("every slot is free again", async () =>
+        (await members()).every(({ directorInFlight }) => directorInFlight === 0),
+      );
+    });
+  },
+);

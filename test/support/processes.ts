@@ -12,10 +12,6 @@ export const PATIENCE_MS = 20_000;
 
 const BIN = resolve(__dirname, "../../dist/src/bin");
 
-/** HEDDLE_TEST_DATA_PATH runs every director of a suite on this data path, whatever its default. */
-const dataPath = process.env["HEDDLE_TEST_DATA_PATH"];
-const DATA_PATH: Environment = dataPath === undefined ? {} : { HEDDLE_DATA_PATH: dataPath };
-
 export type Environment = Readonly<Record<string, string>>;
 
 export interface Exit {
@@ -202,9 +198,7 @@ export class Processes {
   async heddle(program: string, options: SpawnOptions = {}): Promise<RunningProcess> {
     const script = join(BIN, `${program}.js`);
     if (!existsSync(script)) throw new Error(`${script} is not there: run "make build" first`);
-    const env = program === "heddle-director" ? { ...DATA_PATH, ...options.env } : options.env;
-    const args = [script, ...(options.args ?? [])];
-    return await this.spawn(process.execPath, { name: program, ...options, ...(env ? { env } : {}), args });
+    return await this.spawn(process.execPath, { name: program, ...options, args: [script, ...(options.args ?? [])] });
   }
 
   /** Ends everything at once, with SIGKILL. */
