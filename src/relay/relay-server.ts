@@ -1,11 +1,10 @@
-import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { formatAddress, parseAddress } from "../core/address";
+import type { Socket } from "node:net";
+import { formatAddress } from "../core/address";
 import type { Connection, IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
 import { CallMetadata } from "../core/call-metadata";
 import type { Clock } from "../core/clock";
-import { FabricError, messageOf } from "../core/errors";
+import { FabricError } from "../core/errors";
 import type { Random } from "../core/random";
 import { Status } from "../core/status";
 import { Http2Connection } from "../http2/connection";
@@ -16,6 +15,8 @@ import type { Http2Stream } from "../http2/stream";
 import { RelayCall } from "./relay-call";
 import { requestHeadOf, type RequestHead } from "./request-shapes";
 import { passStraightOn } from "./straight-call";
+import { TcpListener } from "./tcp-listener";
+import { TlsHandshakes } from "./tls-handshakes";
 
 export interface RelayServerOptions {
   readonly clock: Clock;
@@ -41,10 +42,14 @@ const NOBODY: StreamHandler = {
   onWritable: () => {},
 };
 
-/** Accepts connections of clients and hands out their calls. The director's own go to its other server, all others to `onCall`. */
+/**
+ * Serves connections of clients, those of its own listening socket or those that it is given, and hands out their calls: the
+ * director's own go to its other server, all others to `onCall`.
+ */
 export class RelayServer {
   readonly #options: RelayServerOptions;
-  readonly #server: Server;
+  readonly #listener: TcpListener;
+  readonly #handshakes: TlsHandshakes | undefined;
   readonly #connections = new Set<Http2Connection>();
   readonly #sockets = new Set<Socket>();
   readonly #whenEmpty: (() => void)[] = [];
@@ -55,11 +60,8 @@ export class RelayServer {
   constructor(options: RelayServerOptions) {
     this.#options = options;
     const { tls } = options;
-    this.#server = tls
-      ? createTlsServer({ ...tls, ALPNProtocols: ["h2"] }, (socket) => this.#acceptTls(socket))
-      : createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    // A handshake that fails is the client's affair.
-    this.#server.on("tlsClientError", (_error, socket: Socket) => socket.destroy());
+    this.#listener = new TcpListener((socket) => this.accept(socket));
+    this.#handshakes = tls && new TlsHandshakes(tls, (socket) => this.#serve(socket));
   }
 
   /** Takes every call that is not for the director's own services. */
@@ -77,23 +79,18 @@ export class RelayServer {
    * @throws FabricError INVALID_ARGUMENT when the address cannot be bound
    */
   async listen(address: string, field: string): Promise<string> {
-    const { host, port } = parseAddress(address, field);
-    await new Promise<void>((resolve, reject) => {
-      const refused = (error: Error) => reject(cannotBind(address, field, error));
-      this.#server.once("error", refused);
-      this.#server.listen({ host, port }, () => {
-        this.#server.off("error", refused);
-        this.#server.on("error", () => {}); // of a single accept
-        resolve();
-      });
-    });
-    const bound = this.#server.address() as { readonly port: number };
-    return formatAddress({ host, port: bound.port });
+    return await this.#listener.listen(address, field);
+  }
+
+  /** Takes over a connection that was accepted, here or elsewhere, before anything was read from it. */
+  accept(socket: Socket): void {
+    if (this.#handshakes === undefined) this.#serve(socket);
+    else this.#handshakes.begin(socket);
   }
 
   /** Takes no new connections; resolves when the calls in flight have ended. Goes on for as long as they do. */
   drain(): Promise<void> {
-    this.#server.close();
+    this.#listener.close();
     for (const connection of this.#connections) connection.shutdown(DRAIN_MS);
     return new Promise((resolve) => {
       this.#whenEmpty.push(resolve);
@@ -103,21 +100,13 @@ export class RelayServer {
 
   /** Ends everything at once. */
   close(): void {
-    this.#server.close();
+    this.#listener.close();
+    this.#handshakes?.close();
     for (const connection of [...this.#connections]) connection.destroy(ErrorCode.NO_ERROR, "the server is closed");
     for (const socket of this.#sockets) socket.destroySoon();
   }
 
-  #acceptTls(socket: TLSSocket): void {
-    if (socket.alpnProtocol === "h2") {
-      socket.setNoDelay(true);
-      this.#accept(socket);
-    } else {
-      socket.destroy();
-    }
-  }
-
-  #accept(socket: Socket): void {
+  #serve(socket: Socket): void {
     const { clock, random, keepaliveMs } = this.#options;
     const { remoteAddress = "unknown", remotePort = 0 } = socket;
     const peer = formatAddress({ host: remoteAddress, port: remotePort });
@@ -163,13 +152,4 @@ function refuse(stream: Http2Stream, httpStatus: string, endStream: boolean): St
 
 function badTimeout({ path }: RequestHead) {
   return endOfError(new FabricError("INVALID_ARGUMENT", `the call of ${path} has a malformed grpc-timeout`));
-}
-
-function cannotBind(address: string, field: string, error: Error): FabricError {
-  const reason = /EADDRINUSE/.test(messageOf(error))
-    ? "the port is in use: stop what uses it or choose another"
-    : messageOf(error);
-  return new FabricError("INVALID_ARGUMENT", `${field} is "${address}": cannot listen there: ${reason}`, {
-    cause: error,
-  });
 }
