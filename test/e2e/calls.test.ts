@@ -170,10 +170,15 @@ describe.each(STORES)("calls through the director, on %s", (store) => {
       async () => (await lines()).filter((line) => /^d\d$/.test(line)).length === 8,
     );
     const stopped = workers[0]!.process.stop();
-    const after = await Promise.all(Array.from({ length: 30 }, () => ledger.unary("append", { text: "after" })));
+    const during = Promise.all(Array.from({ length: 30 }, () => ledger.unary("append", { text: "during" })));
+    const { director: operator } = cluster.connect();
+    await eventually("the director gives it no more calls", async () =>
+      (await operator.listMembers({})).members.some(({ memberId, ready }) => memberId === "a" && !ready),
+    );
+    const after = await Promise.all(Array.from({ length: 10 }, () => ledger.unary("append", { text: "after" })));
+    expect(new Set(after.map(({ text }) => text))).toEqual(new Set(["after by b"]));
     expect(await stopped).toEqual({ code: 0, signal: null });
-    await Promise.all(calls);
-    expect(new Set(after.map(({ text }) => text).slice(-10))).toEqual(new Set(["after by b"]));
+    await Promise.all([...calls, during]);
     await workers[0]!.process.whenLogsInOrder([/🚪 draining: [1-9] calls in flight/, "👋 worker stopped"]);
     const env = { LEDGER_FILE: file };
     workers[0] = await cluster.worker("a", { address: workers[0]!.address, env, args: PROTO });
