@@ -52,8 +52,10 @@ export function contentTypeOf(metadata: CallMetadata): string {
   return metadata.text(CONTENT_TYPE) ?? GRPC_CONTENT_TYPE;
 }
 
+/** "application/grpc", a "+" format and parameters included (PROTOCOL-HTTP2, "Content-Type"); gRPC-Web is another protocol. */
 export function isGrpc(contentType: string | undefined): boolean {
-  return contentType?.startsWith(GRPC_CONTENT_TYPE) ?? false;
+  if (contentType === GRPC_CONTENT_TYPE) return true;
+  return contentType !== undefined && /^application\/grpc[+;]/.test(contentType);
 }
 
 /** Lists that are remembered; then all are forgotten, since the shapes that are in use come back at once. */

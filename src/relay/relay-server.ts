@@ -10,8 +10,9 @@ import { Status } from "../core/status";
 import { Http2Connection } from "../http2/connection";
 import { ErrorCode } from "../http2/error-codes";
 import type { StreamHandler } from "../http2/handlers";
-import { HeaderList } from "../http2/header-list";
+import type { HeaderList } from "../http2/header-list";
 import type { Http2Stream } from "../http2/stream";
+import { HttpAnswer } from "./http-answer";
 import { RelayCall } from "./relay-call";
 import { requestHeadOf, type RequestHead } from "./request-shapes";
 import { passStraightOn } from "./straight-call";
@@ -32,15 +33,6 @@ export interface RelayServerOptions {
 
 /** A drain lasts as long as its calls; whoever drains ends it by `close`. */
 const DRAIN_MS = 24 * 3_600_000;
-
-/** After the answer to what is no call, nothing of the request is wanted. */
-const NOBODY: StreamHandler = {
-  onHeaders: () => {},
-  onData: (stream, _chunk, start, end) => stream.consume(end - start),
-  onTrailers: () => {},
-  onReset: () => {},
-  onWritable: () => {},
-};
 
 /**
  * Serves connections of clients, those of its own listening socket or those that it is given, and hands out their calls: the
@@ -129,7 +121,7 @@ export class RelayServer {
 
   #begin(stream: Http2Stream, headers: HeaderList, endStream: boolean, peer: string): StreamHandler {
     const head = requestHeadOf(headers);
-    if (head.refusal !== "") return refuse(stream, head.refusal, endStream);
+    if (head.refusal !== undefined) return new HttpAnswer(stream, head.refusal, headers, endStream);
     const call = new RelayCall(stream, head, peer, endStream, this.#options.messageMaxBytes);
     if (head.hasBadTimeout) call.finish(badTimeout(head));
     else if (this.#control !== undefined && this.#options.isControl(head.path)) passStraightOn(call, this.#control);
@@ -141,13 +133,6 @@ export class RelayServer {
     if (this.#connections.size > 0) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
-}
-
-/** What is no gRPC is answered in HTTP (gRPC PROTOCOL-HTTP2, "Requests"). */
-function refuse(stream: Http2Stream, httpStatus: string, endStream: boolean): StreamHandler {
-  stream.sendHeaders(HeaderList.of([":status", httpStatus]), true);
-  if (!endStream) stream.reset(ErrorCode.NO_ERROR);
-  return NOBODY;
 }
 
 function badTimeout({ path }: RequestHead) {

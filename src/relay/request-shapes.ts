@@ -4,14 +4,17 @@ import { HeaderList } from "../http2/header-list";
 import { formatTimeout, parseTimeout } from "./grpc-timeout";
 import { appendFields, contentTypeOf, HeaderLists, isGrpc, metadataOf } from "./header-shapes";
 
+/** The HTTP status of a request that is not gRPC. */
+export type Refusal = "405" | "415";
+
 /** What the head of a request says. Shared by all calls with the same head, so nobody may change it. */
 export interface RequestHead {
   readonly path: string;
   readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;
   readonly contentType: string;
-  /** Not gRPC: the HTTP status that says so; "" for a call. */
-  readonly refusal: "" | "405" | "415";
+  /** Set when it is no call. */
+  readonly refusal: Refusal | undefined;
   /** `grpc-timeout` cannot be read. */
   readonly hasBadTimeout: boolean;
 }
@@ -36,9 +39,9 @@ function makeRequestHead(list: HeaderList): RequestHead {
 }
 
 /** gRPC PROTOCOL-HTTP2, "Requests": POST, and a content-type of gRPC's, or 415. */
-function refusalOf(list: HeaderList): RequestHead["refusal"] {
+function refusalOf(list: HeaderList): Refusal | undefined {
   if (list.get(":method") !== "POST") return "405";
-  return isGrpc(list.get("content-type")) ? "" : "415";
+  return isGrpc(list.get("content-type")) ? undefined : "415";
 }
 
 /** Makes the heads of requests to one peer. */
