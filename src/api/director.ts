@@ -4,14 +4,13 @@ import type { Logger } from "../core/logger";
 import { IN_MEMORY } from "../config/director-settings";
 import { loadDirectorConfig, type DirectorOptions as DirectorSettings } from "../config/roles";
 import type { Environment } from "../config/setting";
-import { Director } from "../director/director";
+import { Director, type DirectorServer } from "../director/director";
 import { membershipDefaults } from "../membership/membership-options";
 import { LoopLag } from "../platform/loop-lag";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
-import { GrpcServer } from "../wire/grpc-server";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
 import type { TlsFiles } from "../wire/tls";
@@ -50,21 +49,18 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   registry.resolve(config.balancer);
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  const { messageMaxBytes } = config;
-  // Calls come to it from within the process: the relay has the port, with TLS and PINGs.
-  const control = new GrpcServer({ messageMaxBytes, keepaliveMs: 0 });
-  const relay = relayPath(control, {
+  const relay = relayPath({
     clock: parts.clock,
     random: parts.random,
     tls,
-    messageMaxBytes,
+    messageMaxBytes: config.messageMaxBytes,
     keepaliveMs: CLIENT_KEEPALIVE_MS,
     reconnectMaxMs: config.heartbeatIntervalMs,
   });
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
     setBytesMax: config.descriptorsMaxBytes,
   });
-  const setHealth = describe(control, catalog);
+  const setHealth = describe(relay.server, catalog);
   const loopLag = new LoopLag();
   const store: Store = await openStore(await storeEngine(config), parts);
   if (config.dataDir === IN_MEMORY && config.etcdEndpoints.length === 0) {
@@ -103,12 +99,11 @@ function directorIdOf(address: string): string {
 }
 
 /** Adds health and reflection. Returns how to say what is being served. */
-function describe(server: GrpcServer, catalog: DescriptorCatalog) {
+function describe(server: DirectorServer, catalog: DescriptorCatalog) {
   const health = new ServiceHealth();
-  server.addService(health.service, health.implementation);
-  const { v1, v1alpha } = reflectionServices(catalog);
-  server.addService(v1.service, v1.implementation);
-  server.addService(v1alpha.service, v1alpha.implementation);
+  for (const { methods } of [health.service, ...reflectionServices(catalog)]) {
+    for (const [path, run] of methods) server.handle(path, run);
+  }
   let known: ReadonlySet<string> = new Set();
   return (serving: boolean, services: ReadonlySet<string>) => {
     for (const name of known) if (!services.has(name)) health.setStatus(name, false);

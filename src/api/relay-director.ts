@@ -2,11 +2,11 @@ import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
 import type { Random } from "../core/random";
 import type { DirectorServer } from "../director/director";
-import { duplexPair } from "../http2/duplex-pair";
 import { dialer } from "../relay/dial";
 import { RelayConnection } from "../relay/relay-connection";
 import { RelayServer } from "../relay/relay-server";
-import type { GrpcServer } from "../wire/grpc-server";
+import { HeldBytes } from "../wire/held-bytes";
+import { MessageCall } from "../wire/message-call";
 import { dialingTls, servingTls, type TlsFiles } from "../wire/tls";
 
 export interface RelayPathOptions {
@@ -19,44 +19,21 @@ export interface RelayPathOptions {
   readonly reconnectMaxMs: number;
 }
 
-/** A director's port and its connections to workers on the HTTP/2 engine, with `control` for the services of its own. */
+/** A director's port and its connections to workers, both on the HTTP/2 engine. */
 export interface RelayPath {
   readonly server: DirectorServer;
   connect(address: string, keepaliveMs: number): Connection;
 }
 
-/** The :authority of calls that stay in the process. */
-const CONTROL_NAME = "localhost";
+/** What requests to the director's own services may hold on one connection while they are incomplete; two messages at least. */
+const HELD_MAX_BYTES = 16 * 1024 * 1024;
 
-export function relayPath(control: GrpcServer, options: RelayPathOptions): RelayPath {
-  const { clock, random, tls, messageMaxBytes, keepaliveMs, reconnectMaxMs } = options;
-  const inject = control.injector();
-  const dialControl = () =>
-    new RelayConnection(CONTROL_NAME, {
-      clock,
-      random,
-      scheme: "http",
-      dial: () => {
-        const [ours, theirs] = duplexPair();
-        inject(theirs);
-        return ours;
-      },
-      keepaliveMs: 0,
-      messageMaxBytes,
-      reconnectMaxMs: 50,
-    });
+export function relayPath(options: RelayPathOptions): RelayPath {
+  const { clock, random, tls, messageMaxBytes, reconnectMaxMs } = options;
   const secureContext = dialingTls(tls);
   const dial = dialer(secureContext);
-  const relay = new RelayServer({
-    clock,
-    random,
-    tls: servingTls(tls),
-    messageMaxBytes,
-    keepaliveMs,
-    isControl: (path) => control.has(path),
-  });
   return {
-    server: new RelayingServer(relay, control, dialControl),
+    server: new RelayingServer(options),
     connect: (address, dataKeepaliveMs) =>
       new RelayConnection(address, {
         clock,
@@ -70,33 +47,37 @@ export function relayPath(control: GrpcServer, options: RelayPathOptions): Relay
   };
 }
 
+/** The director's own services get whole messages, all other calls go on as they come. */
 class RelayingServer implements DirectorServer {
+  readonly #options: RelayPathOptions;
   readonly #relay: RelayServer;
-  readonly #control: GrpcServer;
-  readonly #dialControl: () => Connection;
-  #toControl: Connection | undefined;
+  readonly #handlers = new Map<string, (call: IncomingCall) => void>();
+  readonly #held = new WeakMap<object, HeldBytes>();
 
-  constructor(relay: RelayServer, control: GrpcServer, dialControl: () => Connection) {
-    this.#relay = relay;
-    this.#control = control;
-    this.#dialControl = dialControl;
+  constructor(options: RelayPathOptions) {
+    const { clock, random, tls, messageMaxBytes, keepaliveMs } = options;
+    this.#options = options;
+    this.#relay = new RelayServer({
+      clock,
+      random,
+      tls: servingTls(tls),
+      messageMaxBytes,
+      keepaliveMs,
+      isControl: (path) => this.#handlers.has(path),
+    });
+    this.#relay.handleControl((call, connection) => this.#serve(call, connection));
   }
 
   handle(path: string, handler: (call: IncomingCall) => void): void {
-    this.#control.handle(path, handler);
+    this.#handlers.set(path, handler);
   }
 
   handleUnknown(handler: (call: IncomingCall) => void): void {
     this.#relay.handleUnknown(handler);
   }
 
-  async listen(address: string, field: string): Promise<string> {
-    const toControl = this.#dialControl();
-    this.#toControl = toControl;
-    this.#relay.handleControl(toControl);
-    // Workers dial the moment the port opens.
-    await new Promise<void>((resolve) => toControl.onReadiness((ready) => ready && resolve()));
-    return await this.#relay.listen(address, field);
+  listen(address: string, field: string): Promise<string> {
+    return this.#relay.listen(address, field);
   }
 
   drain(): Promise<void> {
@@ -105,7 +86,18 @@ class RelayingServer implements DirectorServer {
 
   close(): void {
     this.#relay.close();
-    this.#toControl?.close();
-    this.#control.close();
+  }
+
+  #serve(call: IncomingCall, connection: object): void {
+    const { clock, messageMaxBytes } = this.#options;
+    this.#handlers.get(call.path)!(new MessageCall(call, { clock, messageMaxBytes, held: this.#heldBy(connection) }));
+  }
+
+  #heldBy(connection: object): HeldBytes {
+    const known = this.#held.get(connection);
+    if (known !== undefined) return known;
+    const held = new HeldBytes(Math.max(HELD_MAX_BYTES, 2 * this.#options.messageMaxBytes));
+    this.#held.set(connection, held);
+    return held;
   }
 }

@@ -139,13 +139,15 @@ function describe(
 ): ServiceHealth {
   const health = new ServiceHealth();
   for (const name of ["", ...served.map(({ fullName }) => fullName)]) health.setStatus(name, true);
-  server.addService(health.service, health.implementation);
+  mount(health.service);
   if (!contract) return health;
   const catalog = new DescriptorCatalog(contract);
-  const { v1, v1alpha } = reflectionServices(catalog);
-  server.addService(v1.service, v1.implementation);
-  server.addService(v1alpha.service, v1alpha.implementation);
+  for (const service of reflectionServices(catalog)) mount(service);
   return health;
+
+  function mount({ methods }: MountedService): void {
+    for (const [path, run] of methods) server.handle(path, run);
+  }
 }
 
 /** The contract of just what is served. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { formatAddress } from "../core/address";
-import type { Connection, IncomingCall } from "../core/call";
+import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
 import { CallMetadata } from "../core/call-metadata";
 import type { Clock } from "../core/clock";
@@ -15,7 +15,6 @@ import type { Http2Stream } from "../http2/stream";
 import { HttpAnswer } from "./http-answer";
 import { RelayCall } from "./relay-call";
 import { requestHeadOf, type RequestHead } from "./request-shapes";
-import { passStraightOn } from "./straight-call";
 import { TcpListener } from "./tcp-listener";
 import { TlsHandshakes } from "./tls-handshakes";
 
@@ -27,7 +26,7 @@ export interface RelayServerOptions {
   readonly messageMaxBytes: number;
   /** HTTP/2 PING to clients after silence; finds connections whose peer vanished. 0 sends none. */
   readonly keepaliveMs: number;
-  /** Whether a path is one of the director's own services, which another server of this process has. */
+  /** Whether a path is one of the director's own services. */
   isControl(path: string): boolean;
 }
 
@@ -36,7 +35,7 @@ const DRAIN_MS = 24 * 3_600_000;
 
 /**
  * Serves connections of clients, those of its own listening socket or those that it is given, and hands out their calls: the
- * director's own go to its other server, all others to `onCall`.
+ * director's own to `onControl`, all others to `onCall`.
  */
 export class RelayServer {
   readonly #options: RelayServerOptions;
@@ -45,7 +44,7 @@ export class RelayServer {
   readonly #connections = new Set<Http2Connection>();
   readonly #sockets = new Set<Socket>();
   readonly #whenEmpty: (() => void)[] = [];
-  #control: Connection | undefined;
+  #onControl: ((call: IncomingCall, connection: object) => void) | undefined;
   #onCall: (call: IncomingCall) => void = (call) =>
     call.finish({ status: Status.UNIMPLEMENTED, message: "no such method", trailers: new CallMetadata() });
 
@@ -61,9 +60,12 @@ export class RelayServer {
     this.#onCall = onCall;
   }
 
-  /** Where calls of the director's own services go. Before it is said they are refused. */
-  handleControl(control: Connection): void {
-    this.#control = control;
+  /**
+   * Takes the calls of the director's own services; before it is said who does, `onCall` gets them. `connection` is the same
+   * object for all calls of a client's connection, and for no others.
+   */
+  handleControl(onControl: (call: IncomingCall, connection: object) => void): void {
+    this.#onControl = onControl;
   }
 
   /**
@@ -106,7 +108,7 @@ export class RelayServer {
       "server",
       socket,
       {
-        onStream: (stream, headers, endStream) => this.#begin(stream, headers, endStream, peer),
+        onStream: (stream, headers, endStream) => this.#begin(connection, peer, stream, headers, endStream),
         onClose: () => {
           this.#connections.delete(connection);
           this.#tellIfEmpty();
@@ -119,12 +121,18 @@ export class RelayServer {
     socket.once("close", () => this.#sockets.delete(socket));
   }
 
-  #begin(stream: Http2Stream, headers: HeaderList, endStream: boolean, peer: string): StreamHandler {
+  #begin(
+    connection: Http2Connection,
+    peer: string,
+    stream: Http2Stream,
+    headers: HeaderList,
+    endStream: boolean,
+  ): StreamHandler {
     const head = requestHeadOf(headers);
     if (head.refusal !== undefined) return new HttpAnswer(stream, head.refusal, headers, endStream);
     const call = new RelayCall(stream, head, peer, endStream, this.#options.messageMaxBytes);
     if (head.hasBadTimeout) call.finish(badTimeout(head));
-    else if (this.#control !== undefined && this.#options.isControl(head.path)) passStraightOn(call, this.#control);
+    else if (this.#onControl !== undefined && this.#options.isControl(head.path)) this.#onControl(call, connection);
     else this.#onCall(call);
     return call;
   }

@@ -1,13 +1,6 @@
 import type { ServerHttp2Session } from "node:http2";
-import type { Duplex } from "node:stream";
 
-import {
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 
 import type { IncomingCall } from "../core/call";
 import { formatAddress, parseAddress } from "../core/address";
@@ -29,11 +22,10 @@ export type IncomingHandler = (call: IncomingCall) => void;
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-/** A gRPC server whose methods are registered by path, as calls in bytes, or in grpc-js' own form. */
+/** A gRPC server whose methods are registered by path, as calls in bytes. */
 export class GrpcServer {
   readonly #server: Server;
   readonly #options: GrpcServerOptions;
-  readonly #paths = new Set<string>();
   #address: string | undefined;
 
   constructor(options: GrpcServerOptions) {
@@ -51,7 +43,6 @@ export class GrpcServer {
 
   /** Serves one method, of any kind. `path` is "/package.Service/Method". */
   handle(path: string, handler: IncomingHandler): void {
-    this.#paths.add(path);
     this.#server.register(
       path,
       (stream: ServerDuplexStream<Buffer, Buffer>) => handler(incomingCall(stream)),
@@ -59,23 +50,6 @@ export class GrpcServer {
       asIs,
       "bidi",
     );
-  }
-
-  /** Adds a service in grpc-js' own form. */
-  addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
-    for (const { path } of Object.values(definition)) this.#paths.add(path);
-    this.#server.addService(definition, implementation);
-  }
-
-  /** Whether a method is registered, by `handle` or `addService`. */
-  has(path: string): boolean {
-    return this.#paths.has(path);
-  }
-
-  /** Serves connections that come from within the process: returns where to put the far end of each. */
-  injector(): (connection: Duplex) => void {
-    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
-    return (connection) => injector.injectConnection(connection);
   }
 
   /**

@@ -1,29 +1,28 @@
-import type { ServerWritableStream } from "@grpc/grpc-js";
-
 import {
   HealthCheckResponse_ServingStatus as ServingStatus,
-  HealthService,
-  type HealthCheckRequest,
-  type HealthCheckResponse,
-  type HealthServer,
+  HealthDefinition,
 } from "../../generated/grpc/health/v1/health";
+import { CallError } from "../core/errors";
+import { MessageQueue } from "../core/message-queue";
 import { Status } from "../core/status";
-import { safeMessage } from "../core/call-end";
+import { mountService, type MountedService } from "./service-handlers";
 
 export interface ServiceHealthOptions {
   /** Watch calls open at once; the next one ends with RESOURCE_EXHAUSTED. Default 1,000. */
   readonly watchersMax?: number;
 }
 
+/** The latest status alone: a slow watcher skips those between. */
+type Watcher = MessageQueue<ServingStatus>;
+
 /**
- * The standard health service (grpc.health.v1); `service` and `implementation` are to be added to a grpc-js server.
+ * The standard health service (grpc.health.v1).
  *
  * The server as a whole is the service "". It is known from the start, and not serving until it is said to. A slow watcher
  * skips to the latest status.
  */
 export class ServiceHealth {
-  readonly service = HealthService;
-  readonly implementation: HealthServer;
+  readonly service: MountedService;
   readonly #serving = new Map<string, boolean>([["", false]]);
   readonly #watchers = new Map<string, Set<Watcher>>();
   readonly #watchersMax: number;
@@ -32,18 +31,17 @@ export class ServiceHealth {
 
   constructor(options: ServiceHealthOptions = {}) {
     this.#watchersMax = options.watchersMax ?? 1_000;
-    this.implementation = {
-      check: ({ request }, callback) => {
-        const serving = this.#serving.get(request.service);
-        if (serving !== undefined) callback(null, { status: statusOf(serving) });
-        else callback({ code: Status.NOT_FOUND, details: safeMessage(`no service ${request.service} is known here`) });
+    this.service = mountService(HealthDefinition, {
+      check: ({ service }) => {
+        const serving = this.#serving.get(service);
+        if (serving === undefined) throw new CallError(Status.NOT_FOUND, `no service ${service} is known here`);
+        return { status: statusOf(serving) };
       },
-      list: (_call, callback) => {
-        const statuses = [...this.#serving].map(([name, serving]) => [name, { status: statusOf(serving) }] as const);
-        callback(null, { statuses: new Map(statuses) });
-      },
-      watch: (stream) => this.#watch(stream),
-    };
+      list: () => ({
+        statuses: new Map([...this.#serving].map(([name, serving]) => [name, { status: statusOf(serving) }])),
+      }),
+      watch: ({ service }, { signal }) => this.#watch(service, signal),
+    });
   }
 
   /** Makes the service known, and says whether it can be called; "" is the server as a whole. Does nothing after `stop`. */
@@ -70,11 +68,12 @@ export class ServiceHealth {
 
   /** Ends all Watch calls with UNAVAILABLE. Without it a server that waits for its open calls waits for its watchers. */
   endWatches(): void {
-    for (const watcher of [...this.#watchers.values()].flatMap((watchers) => [...watchers])) watcher.end();
+    const stopping = new CallError(Status.UNAVAILABLE, "the server is stopping");
+    for (const watchers of this.#watchers.values()) for (const watcher of watchers) watcher.fail(stopping);
   }
 
   #publish(service: string): void {
-    for (const watcher of this.#watchers.get(service) ?? []) watcher.send(this.#watchedStatus(service));
+    for (const watcher of this.#watchers.get(service) ?? []) watcher.replace(this.#watchedStatus(service));
   }
 
   #watchedStatus(service: string): ServingStatus {
@@ -82,54 +81,32 @@ export class ServiceHealth {
     return serving === undefined ? ServingStatus.SERVICE_UNKNOWN : statusOf(serving);
   }
 
-  #watch(stream: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>): void {
-    const { service } = stream.request;
+  async *#watch(service: string, signal: AbortSignal): AsyncGenerator<{ status: ServingStatus }> {
     if (this.#watcherCount >= this.#watchersMax) {
-      stream.emit("error", {
-        code: Status.RESOURCE_EXHAUSTED,
-        details: `${this.#watchersMax} health watches are open, and no more are taken: use Check`,
-      });
-      return;
+      const what = `${this.#watchersMax} health watches are open, and no more are taken: use Check`;
+      throw new CallError(Status.RESOURCE_EXHAUSTED, what);
     }
-    const watcher = watcherOf(stream);
+    const watcher: Watcher = new MessageQueue();
     const watchers = this.#watchers.get(service) ?? new Set();
     this.#watchers.set(service, watchers.add(watcher));
     this.#watcherCount += 1;
-    stream.once("close", () => {
+    const leave = () => watcher.end();
+    signal.addEventListener("abort", leave);
+    if (signal.aborted) leave();
+    try {
+      watcher.replace(this.#watchedStatus(service));
+      let sent: ServingStatus | undefined;
+      for await (const status of watcher) {
+        if (status !== sent) yield { status };
+        sent = status;
+      }
+    } finally {
+      signal.removeEventListener("abort", leave);
       this.#watcherCount -= 1;
       watchers.delete(watcher);
       if (watchers.size === 0 && this.#watchers.get(service) === watchers) this.#watchers.delete(service);
-    });
-    watcher.send(this.#watchedStatus(service));
+    }
   }
-}
-
-interface Watcher {
-  /** Sends the status now or, to a slow reader, when it has read; of several that wait only the last is sent. */
-  send(status: ServingStatus): void;
-  end(): void;
-}
-
-function watcherOf(stream: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>): Watcher {
-  let sent: ServingStatus | undefined;
-  let latest: ServingStatus | undefined;
-  let full = false;
-  const flush = () => {
-    if (full || !stream.writable || latest === undefined || latest === sent) return;
-    sent = latest;
-    full = !stream.write({ status: latest });
-  };
-  stream.on("drain", () => {
-    full = false;
-    flush();
-  });
-  return {
-    send: (status) => {
-      latest = status;
-      flush();
-    },
-    end: () => void stream.emit("error", { code: Status.UNAVAILABLE, details: "the server is stopping" }),
-  };
 }
 
 function statusOf(serving: boolean): ServingStatus {

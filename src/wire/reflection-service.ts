@@ -1,18 +1,13 @@
-import type { ServerDuplexStream } from "@grpc/grpc-js";
-
 import {
-  ServerReflectionService,
+  ServerReflectionDefinition,
   type ServerReflectionRequest,
   type ServerReflectionResponse,
-  type ServerReflectionServer,
 } from "../../generated/grpc/reflection/v1/reflection";
-import {
-  ServerReflectionService as ServerReflectionServiceV1Alpha,
-  type ServerReflectionServer as ServerReflectionServerV1Alpha,
-} from "../../generated/grpc/reflection/v1alpha/reflection";
+import { ServerReflectionDefinition as ServerReflectionDefinitionV1Alpha } from "../../generated/grpc/reflection/v1alpha/reflection";
 import { messageOf } from "../core/errors";
 import { Status } from "../core/status";
 import { asBuffer } from "./bytes";
+import { mountService, type MountedService } from "./service-handlers";
 
 /** A file as reflection sends it. */
 interface ReflectedFile {
@@ -30,40 +25,19 @@ export interface ReflectionSource {
   extensionNumbers(extendee: string): readonly number[] | undefined;
 }
 
-/** Server reflection in both its versions, whose messages are the same; to be added to a grpc-js server. */
-export interface ReflectionServices {
-  readonly v1: { readonly service: typeof ServerReflectionService; readonly implementation: ServerReflectionServer };
-  readonly v1alpha: {
-    readonly service: typeof ServerReflectionServiceV1Alpha;
-    readonly implementation: ServerReflectionServerV1Alpha;
-  };
-}
-
 /**
- * What is not found is an answer, not the end of the stream. A file is answered together with everything it imports, so that
- * a tool needs one request, and its answer is of one version of the contract.
+ * Server reflection in both its versions, whose messages are the same. What is not found is an answer, not the end of the
+ * stream. A file is answered together with everything it imports, so that a tool needs one request, and its answer is of one
+ * version of the contract.
  */
-export function reflectionServices(source: ReflectionSource): ReflectionServices {
-  const serverReflectionInfo = (stream: ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>) =>
-    serveStream(stream, source);
-  return {
-    v1: { service: ServerReflectionService, implementation: { serverReflectionInfo } },
-    v1alpha: { service: ServerReflectionServiceV1Alpha, implementation: { serverReflectionInfo } },
-  };
-}
-
-function serveStream(
-  stream: ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>,
-  source: ReflectionSource,
-): void {
-  stream.on("data", (request: ServerReflectionRequest) => {
-    if (!stream.writable) return;
-    const taken = stream.write(reflect(request, source));
-    // A tool that asks but does not read is held back, rather than answered into memory.
-    if (!taken) stream.pause();
-  });
-  stream.on("drain", () => stream.resume());
-  stream.on("end", () => stream.end());
+export function reflectionServices(source: ReflectionSource): readonly MountedService[] {
+  async function* serverReflectionInfo(requests: AsyncIterable<ServerReflectionRequest>) {
+    for await (const request of requests) yield reflect(request, source);
+  }
+  return [
+    mountService(ServerReflectionDefinition, { serverReflectionInfo }),
+    mountService(ServerReflectionDefinitionV1Alpha, { serverReflectionInfo }),
+  ];
 }
 
 /** Answers one request. Never throws. */

@@ -8,7 +8,7 @@ import {
   type HealthListResponse,
 } from "../../generated/grpc/health/v1/health";
 import { ServiceHealth } from "../../src/wire/health-service";
-import { addReflection, bufCurl, listen, shopCatalog } from "./reflection-fixtures";
+import { addMounted, addReflection, bufCurl, listen, shopCatalog } from "./reflection-fixtures";
 
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = ServingStatus;
 
@@ -20,7 +20,7 @@ let health: ServiceHealth;
 beforeEach(async () => {
   health = new ServiceHealth({ watchersMax: 3 });
   server = new Server();
-  server.addService(health.service, health.implementation);
+  addMounted(server, health.service);
   addReflection(server, shopCatalog());
   address = await listen(server);
   client = new HealthClient(address, credentials.createInsecure());

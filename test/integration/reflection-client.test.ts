@@ -14,7 +14,7 @@ import { DescriptorSet } from "../../src/wire/descriptor-set";
 import { fetchDescriptors, readDescriptors, type FetchDescriptorsOptions } from "../../src/wire/reflection-client";
 import { reflect, reflectionServices } from "../../src/wire/reflection-service";
 import { ManualClock } from "../support/manual-clock";
-import { addReflection, addShop, listen, shopCatalog, shopContract } from "./reflection-fixtures";
+import { addMounted, addReflection, addShop, listen, shopCatalog, shopContract } from "./reflection-fixtures";
 
 const SERVICE = "shop.v1.ShopService";
 
@@ -58,8 +58,8 @@ describe("Reflection client", () => {
   });
 
   it("falls back to v1alpha", async () => {
-    const { v1alpha } = reflectionServices(shopCatalog());
-    const address = await start((server) => server.addService(v1alpha.service, v1alpha.implementation));
+    const [, v1alpha] = reflectionServices(shopCatalog());
+    const address = await start((server) => addMounted(server, v1alpha!));
     expect(files(await fetch(address))).toEqual(SHOP_FILES);
   });
 

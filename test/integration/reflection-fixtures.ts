@@ -4,12 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Server } from "@grpc/grpc-js";
-import { ServerCredentials, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import { ServerCredentials, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall } from "@grpc/grpc-js";
 import { DescriptorCatalog } from "../../src/wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../../src/wire/descriptor-contract";
 import { descriptorSetHash } from "../../src/wire/descriptor-set";
+import { incomingCall } from "../../src/wire/incoming-call";
 import { loadProtoContract, type ProtoContract } from "../../src/wire/proto-contract";
 import { reflectionServices } from "../../src/wire/reflection-service";
+import type { MountedService } from "../../src/wire/service-handlers";
 
 /** With everything that a converter of descriptors gets wrong first: imports, maps, enums, nested and well-known types. */
 const SHOP: Readonly<Record<string, string>> = {
@@ -68,10 +70,23 @@ export function addShop(server: Server): void {
   }
 }
 
+/** Adds a service of ours to a server that has those of others too. */
+export function addMounted(server: Server, { methods }: MountedService): void {
+  for (const [path, run] of methods) {
+    server.register(
+      path,
+      (stream: ServerDuplexStream<Buffer, Buffer>) => run(incomingCall(stream)),
+      asIs,
+      asIs,
+      "bidi",
+    );
+  }
+}
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
 export function addReflection(server: Server, catalog: DescriptorCatalog): void {
-  const { v1, v1alpha } = reflectionServices(catalog);
-  server.addService(v1.service, v1.implementation);
-  server.addService(v1alpha.service, v1alpha.implementation);
+  for (const service of reflectionServices(catalog)) addMounted(server, service);
 }
 
 /** Starts to listen on a free port; resolves to host:port. */

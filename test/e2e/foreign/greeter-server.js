@@ -19,8 +19,12 @@ server.addService(GreeterService.service, {
 if (descriptorsFile) {
   const { DescriptorCatalog } = require("../../../dist/src/wire/descriptor-catalog");
   const { reflectionServices } = require("../../../dist/src/wire/reflection-service");
-  const { v1alpha } = reflectionServices(new DescriptorCatalog(readFileSync(descriptorsFile)));
-  server.addService(v1alpha.service, v1alpha.implementation);
+  const { incomingCall } = require("../../../dist/src/wire/incoming-call");
+  const asIs = (bytes) => bytes;
+  const [, v1alpha] = reflectionServices(new DescriptorCatalog(readFileSync(descriptorsFile)));
+  for (const [path, run] of v1alpha.methods) {
+    server.register(path, (stream) => run(incomingCall(stream)), asIs, asIs, "bidi");
+  }
 }
 server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
   if (error) throw error;
