@@ -3,8 +3,8 @@ export interface QueuedCall {
   tryStart(): boolean;
 }
 
-interface Entry {
-  readonly call: QueuedCall;
+interface Entry<C extends QueuedCall> {
+  readonly call: C;
   readonly order: number;
 }
 
@@ -12,10 +12,11 @@ interface Entry {
  * Calls that wait for an endpoint, first come first served. Calls that could go to the same endpoints form a lane: when the
  * first of a lane finds no endpoint the others are not tried, so a wake costs one pick for each lane and not for each call.
  */
-export class CallQueue {
-  readonly #lanes = new Map<string, Set<Entry>>();
+export class CallQueue<C extends QueuedCall = QueuedCall> {
+  readonly #lanes = new Map<string, Set<Entry<C>>>();
   #size = 0;
   #order = 0;
+  #willWake = false;
 
   get size(): number {
     return this.#size;
@@ -35,8 +36,8 @@ export class CallQueue {
   }
 
   /** Puts a call at the end of its lane. Returns what takes it out again; that does nothing once it has started. */
-  add(lane: string, call: QueuedCall): () => void {
-    const entry: Entry = { call, order: this.#order++ };
+  add(lane: string, call: C): () => void {
+    const entry: Entry<C> = { call, order: this.#order++ };
     const entries = this.#lanes.get(lane);
     if (entries) entries.add(entry);
     else this.#lanes.set(lane, new Set([entry]));
@@ -58,12 +59,27 @@ export class CallQueue {
     }
   }
 
-  #headOf(lane: string): { lane: string; entry: Entry }[] {
+  /** `wake`, once for all that asks for it in this turn: calls that end together free their slots together. */
+  wakeSoon(): void {
+    if (this.#willWake) return;
+    this.#willWake = true;
+    queueMicrotask(() => {
+      this.#willWake = false;
+      this.wake();
+    });
+  }
+
+  /** Those who wait, in no order. */
+  calls(): C[] {
+    return [...this.#lanes.values()].flatMap((entries) => [...entries].map(({ call }) => call));
+  }
+
+  #headOf(lane: string): { lane: string; entry: Entry<C> }[] {
     const entry = this.#lanes.get(lane)?.values().next().value;
     return entry ? [{ lane, entry }] : [];
   }
 
-  #remove(lane: string, entry: Entry): void {
+  #remove(lane: string, entry: Entry<C>): void {
     const entries = this.#lanes.get(lane);
     if (!entries?.delete(entry)) return;
     this.#size -= 1;

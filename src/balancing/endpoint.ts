@@ -4,6 +4,8 @@ export type CallOutcome = "ok" | "failed" | "cancelled";
 
 /** One call's share in the load of its endpoint. */
 export interface Accounting {
+  /** When it began, on the monotonic clock. */
+  readonly startedAtMs: number;
   /** Ends it. The first call counts; later ones do nothing, so that racing endings are harmless. */
   finish(outcome: CallOutcome): void;
 }

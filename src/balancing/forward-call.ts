@@ -1,11 +1,10 @@
 import type { CallEnd, CallListener, Connection, IncomingCall, IncomingListener, OutgoingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
-import { Canceller } from "../core/cancellation";
 import type { CallMetadata } from "../core/call-metadata";
-import type { CancelTimer, Clock } from "../core/clock";
-import { asFabricError, FabricError } from "../core/errors";
-import { HEDDLE_KEYS } from "../core/heddle-metadata";
-import type { AttemptContext, Dispatcher, DispatchRequest } from "./dispatcher";
+import { FabricError } from "../core/errors";
+import { HEDDLE_KEYS, withServer } from "../core/heddle-metadata";
+import type { Dispatch, DispatchedCall, DispatchRequest } from "./dispatch";
+import type { Dispatcher } from "./dispatcher";
 import type { Endpoint } from "./endpoint";
 
 /** An endpoint that calls can be made on. */
@@ -15,9 +14,7 @@ export interface ConnectedEndpoint extends Endpoint {
 
 export interface ForwardPlan<E extends ConnectedEndpoint> {
   readonly dispatcher: Dispatcher<E>;
-  readonly clock: Clock;
-  /** How the call is to be dispatched; its deadline and its end are the call's own. */
-  readonly request: Omit<DispatchRequest, "deadlineMs" | "signal">;
+  readonly request: DispatchRequest;
   /** What the worker is sent. */
   readonly metadata: CallMetadata;
   /** Request bytes kept for another attempt. A call that sent more is not tried again. */
@@ -37,10 +34,10 @@ export function forwardCall<E extends ConnectedEndpoint>(call: IncomingCall, pla
 }
 
 /** Is the caller's listener itself: on the path of every call, a closure for each thing it may be told is worth sparing. */
-class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener {
+class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, DispatchedCall<E> {
   readonly #call: IncomingCall;
   readonly #plan: ForwardPlan<E>;
-  readonly #canceller = new Canceller();
+  readonly #dispatch: Dispatch<E>;
   /** Requests held for another attempt. Most calls have one, and an array that is made with it takes a third of the memory. */
   #kept: Uint8Array[] | undefined;
   #keptBytes = 0;
@@ -48,7 +45,6 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener {
   #replayable = true;
   #halfClosed = false;
   #outgoing: OutgoingCall | undefined;
-  #attempt: AttemptContext | undefined;
   #servedBy = "";
   #attempts = 0;
   #lastEnd: CallEnd | undefined;
@@ -56,37 +52,15 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener {
   constructor(call: IncomingCall, plan: ForwardPlan<E>) {
     this.#call = call;
     this.#plan = plan;
+    this.#dispatch = plan.dispatcher.dispatch(this);
   }
 
   run(): void {
-    const { clock, dispatcher, request } = this.#plan;
-    const { method, idempotent, match, affinityKey, policy, memberId, excluded } = request;
-    const { timeoutMs } = this.#call;
-    let deadlineMs: number | undefined;
-    let cancelTimer: CancelTimer | undefined;
-    if (timeoutMs !== undefined) {
-      deadlineMs = clock.monotonicMs() + timeoutMs;
-      cancelTimer = clock.after(timeoutMs, () =>
-        this.#end(new FabricError("DEADLINE_EXCEEDED", `${method} took too long`)),
-      );
-    }
     this.#call.listen(this);
-    const signal = this.#canceller;
-    // Named one by one: spreading costs more than all of the pick.
-    const asked = { method, idempotent, match, affinityKey, policy, memberId, excluded, deadlineMs, signal };
-    dispatcher
-      .dispatch(asked, (endpoint, context) => this.#attemptOn(endpoint, context, deadlineMs))
-      .then(
-        (end) => {
-          cancelTimer?.();
-          this.#finish(end);
-        },
-        (error: unknown) => {
-          cancelTimer?.();
-          this.#finish(this.#endOf(asFabricError(error, "REMOTE")));
-        },
-      );
+    this.#dispatch.start();
   }
+
+  // ---- What the caller says --------------------------------------------------------------------------------------------
 
   message(bytes: Uint8Array): void {
     if (this.#replayable) {
@@ -108,12 +82,68 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener {
   }
 
   cancelled(): void {
-    this.#end(new FabricError("CANCELLED", "the caller cancelled the call"));
+    this.#dispatch.cancel(new FabricError("CANCELLED", "the caller cancelled the call"));
   }
 
   drained(): void {
     this.#outgoing?.resume();
   }
+
+  // ---- What the dispatch says ------------------------------------------------------------------------------------------
+
+  get request(): DispatchRequest {
+    return this.#plan.request;
+  }
+
+  get timeoutMs(): number | undefined {
+    return this.#call.timeoutMs;
+  }
+
+  attempt(endpoint: E, number: number, timeoutMs: number | undefined): void {
+    this.#attempts = number;
+    this.#servedBy = endpoint.memberId;
+    const { path } = this.#call;
+    const { metadata, retryBufferBytes } = this.#plan;
+    const start = timeoutMs === undefined ? { path, metadata } : { path, metadata, timeoutMs };
+    const outgoing = endpoint.connection.start(start, new Answer(this, this.#call));
+    this.#outgoing = outgoing;
+    let taken = true;
+    if (this.#kept) for (const bytes of this.#kept) taken = outgoing.send(bytes);
+    if (this.#keptBytes > retryBufferBytes) this.#keepNoMore();
+    if (this.#halfClosed) outgoing.halfClose();
+    else if (taken) this.#call.resume();
+    else this.#call.pause(); // F4
+  }
+
+  cancelAttempt(): void {
+    this.#outgoing?.cancel();
+  }
+
+  settled(error: FabricError | undefined): void {
+    const { status, message, trailers } = error ? this.#endOf(error) : this.#lastEnd!;
+    const named = this.#servedBy === "" ? trailers : withServer(trailers, this.#servedBy, this.#attempts);
+    this.#call.finish({ status, message, trailers: named });
+  }
+
+  // ---- What the answer says --------------------------------------------------------------------------------------------
+
+  /** F2 the caller is about to be told of the answer. */
+  answerBegins(): void {
+    this.#keepNoMore();
+  }
+
+  /** F4 the caller reads slowly. */
+  pauseAnswer(): void {
+    this.#outgoing?.pause();
+  }
+
+  attemptEnded(end: CallEnd): void {
+    this.#outgoing = undefined;
+    this.#lastEnd = end;
+    this.#dispatch.attemptEnded(end.error);
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
 
   /** From now on the attempt that runs is the last, and nothing of the request is held for another. */
   #keepNoMore(): void {
@@ -121,55 +151,7 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener {
     this.#replayable = false;
     this.#kept = undefined;
     this.#keptBytes = 0;
-    this.#attempt?.commit();
-  }
-
-  /** Settles when the attempt ended: with its end when it was OK, otherwise with the error. */
-  #attemptOn(endpoint: E, context: AttemptContext, deadlineMs: number | undefined): Promise<CallEnd> {
-    return new Promise((resolve, reject) => {
-      this.#attempts = context.number;
-      this.#servedBy = endpoint.memberId;
-      this.#attempt = context;
-      const listener: CallListener = {
-        headers: (metadata) => {
-          this.#keepNoMore(); // F2
-          this.#call.sendHeaders(metadata);
-        },
-        message: (bytes) => {
-          this.#keepNoMore(); // F2
-          if (!this.#call.send(bytes)) this.#outgoing?.pause(); // F4
-        },
-        drained: () => this.#call.resume(),
-        ended: (end) => {
-          this.#outgoing = undefined;
-          this.#lastEnd = end;
-          if (end.error) reject(end.error);
-          else resolve(end);
-        },
-      };
-      const leftMs = deadlineMs === undefined ? undefined : Math.max(1, deadlineMs - this.#plan.clock.monotonicMs());
-      const outgoing = endpoint.connection.start(
-        {
-          path: this.#call.path,
-          metadata: this.#plan.metadata,
-          ...(leftMs === undefined ? {} : { timeoutMs: leftMs }),
-        },
-        listener,
-      );
-      this.#outgoing = outgoing;
-      let taken = true;
-      if (this.#kept) for (const bytes of this.#kept) taken = outgoing.send(bytes);
-      if (this.#keptBytes > this.#plan.retryBufferBytes) this.#keepNoMore();
-      if (this.#halfClosed) outgoing.halfClose();
-      else if (taken) this.#call.resume();
-      else this.#call.pause(); // F4
-    });
-  }
-
-  /** The caller wants no answer any more, or may not have one. */
-  #end(reason: FabricError): void {
-    this.#canceller.abort(reason);
-    this.#outgoing?.cancel();
+    this.#dispatch.commit();
   }
 
   /** A worker's own status goes on as it is; an error of ours is put into words. */
@@ -186,14 +168,33 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener {
     const isNamed = error.code === "REMOTE" || trailers.text(HEDDLE_KEYS.error) !== undefined;
     return isNamed ? this.#lastEnd : endOfError(error);
   }
+}
 
-  #finish(end: Omit<CallEnd, "error">): void {
-    const trailers = end.trailers.clone();
-    // A director that the call went through has said already which worker it was.
-    if (this.#servedBy !== "" && trailers.text(HEDDLE_KEYS.worker) === undefined) {
-      trailers.set(HEDDLE_KEYS.worker, this.#servedBy);
-      trailers.set(HEDDLE_KEYS.attempts, String(this.#attempts));
-    }
-    this.#call.finish({ status: end.status, message: end.message, trailers });
+/** What a worker says of one attempt, on its way to the caller. */
+class Answer<E extends ConnectedEndpoint> implements CallListener {
+  readonly #forwarded: ForwardedCall<E>;
+  readonly #call: IncomingCall;
+
+  constructor(forwarded: ForwardedCall<E>, call: IncomingCall) {
+    this.#forwarded = forwarded;
+    this.#call = call;
+  }
+
+  headers(metadata: CallMetadata): void {
+    this.#forwarded.answerBegins(); // F2
+    this.#call.sendHeaders(metadata);
+  }
+
+  message(bytes: Uint8Array): void {
+    this.#forwarded.answerBegins(); // F2
+    if (!this.#call.send(bytes)) this.#forwarded.pauseAnswer(); // F4
+  }
+
+  drained(): void {
+    this.#call.resume();
+  }
+
+  ended(end: CallEnd): void {
+    this.#forwarded.attemptEnded(end);
   }
 }

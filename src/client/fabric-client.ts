@@ -186,7 +186,6 @@ export class FabricClient {
     const { outgoing, incoming } = localCall(call, listener);
     forwardCall(incoming, {
       dispatcher,
-      clock: this.#parts.clock,
       retryBufferBytes: this.#parts.config.retryBufferBytes,
       metadata: isDirect ? withoutRouting(call.metadata) : call.metadata,
       request: { method, idempotent: call.traits.idempotent, ...(isDirect ? routingOf(call.metadata) : {}) },

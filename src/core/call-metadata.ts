@@ -1,12 +1,15 @@
 export type MetadataValue = string | Uint8Array;
 
-const NO_KEYS: ReadonlySet<string> = new Set();
-
 /**
  * Headers or trailers of a call, in order, keys in lower case; values of keys that end in "-bin" are bytes. The part that
  * users may set; the reserved "grpc-…" keys are not in it.
  */
 export class CallMetadata {
+  /**
+   * What somebody made of it and wants to keep with it: calls with the same head may share their metadata. Whoever sets it knows
+   * it again by its class. Forgotten when the metadata changes.
+   */
+  derived: unknown;
   #entries: (readonly [key: string, value: MetadataValue])[] = [];
 
   static of(entries: Readonly<Record<string, MetadataValue>>): CallMetadata {
@@ -16,6 +19,7 @@ export class CallMetadata {
   }
 
   append(key: string, value: MetadataValue): void {
+    this.derived = undefined;
     this.#entries.push([key.toLowerCase(), value]);
   }
 
@@ -25,6 +29,7 @@ export class CallMetadata {
   }
 
   delete(key: string): void {
+    this.derived = undefined;
     const lowered = key.toLowerCase();
     for (let index = this.#entries.length - 1; index >= 0; index -= 1) {
       if (this.#entries[index]?.[0] === lowered) this.#entries.splice(index, 1);
@@ -52,14 +57,16 @@ export class CallMetadata {
   }
 
   clone(): CallMetadata {
-    return this.without(NO_KEYS);
+    const copy = new CallMetadata();
+    // Entries never change, so copies share them.
+    copy.#entries = this.#entries.slice();
+    return copy;
   }
 
   /** A copy that lacks these keys, given in lower case. */
   without(keys: ReadonlySet<string>): CallMetadata {
     const copy = new CallMetadata();
-    // Entries never change, so copies share them.
-    copy.#entries = keys.size === 0 ? [...this.#entries] : this.#entries.filter(([key]) => !keys.has(key));
+    for (const entry of this.#entries) if (!keys.has(entry[0])) copy.#entries.push(entry);
     return copy;
   }
 }

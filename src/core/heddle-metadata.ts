@@ -47,3 +47,58 @@ export function routingOf(metadata: CallMetadata): Routing {
 export function withoutRouting(metadata: CallMetadata): CallMetadata {
   return metadata.without(ROUTING_KEYS);
 }
+
+/** What a director makes of the metadata of a request. */
+export class DirectedMetadata {
+  readonly directorId: string;
+  /** Whether this director has passed the call on before. */
+  readonly cameBack: boolean;
+  readonly routing: Routing;
+  /** What the worker is sent. Shared by all calls with the same metadata, so nobody may change it. */
+  readonly forwarded: CallMetadata;
+
+  constructor(metadata: CallMetadata, directorId: string) {
+    const via = metadata.text(HEDDLE_KEYS.via);
+    this.directorId = directorId;
+    this.cameBack = via?.split(",").includes(directorId) ?? false;
+    this.routing = routingOf(metadata);
+    this.forwarded = withoutRouting(metadata);
+    this.forwarded.set(HEDDLE_KEYS.via, via === undefined ? directorId : `${via},${directorId}`);
+  }
+}
+
+/** Made once for each metadata, which is the same object for calls with the same head. */
+export function directedMetadata(metadata: CallMetadata, directorId: string): DirectedMetadata {
+  const known = metadata.derived;
+  if (known instanceof DirectedMetadata && known.directorId === directorId) return known;
+  const made = new DirectedMetadata(metadata, directorId);
+  metadata.derived = made;
+  return made;
+}
+
+class ServedTrailers {
+  readonly memberId: string;
+  readonly attempts: number;
+  /** Shared, so nobody may change it. */
+  readonly trailers: CallMetadata;
+
+  constructor(trailers: CallMetadata, memberId: string, attempts: number) {
+    this.memberId = memberId;
+    this.attempts = attempts;
+    this.trailers = trailers.clone();
+    this.trailers.set(HEDDLE_KEYS.worker, memberId);
+    this.trailers.set(HEDDLE_KEYS.attempts, String(attempts));
+  }
+}
+
+/** Trailers that say who answered. A director that the call went through has said it already, and knows it better. */
+export function withServer(trailers: CallMetadata, memberId: string, attempts: number): CallMetadata {
+  const known = trailers.derived;
+  if (known instanceof ServedTrailers && known.memberId === memberId && known.attempts === attempts) {
+    return known.trailers;
+  }
+  if (trailers.text(HEDDLE_KEYS.worker) !== undefined) return trailers;
+  const made = new ServedTrailers(trailers, memberId, attempts);
+  trailers.derived = made;
+  return made.trailers;
+}

@@ -1,19 +1,18 @@
 import { forwardCall } from "../balancing/forward-call";
-import type { Dispatcher, DispatchRequest } from "../balancing/dispatcher";
+import type { DispatchRequest } from "../balancing/dispatch";
+import type { Dispatcher } from "../balancing/dispatcher";
 import { parseSelector } from "../balancing/selector";
 import { serviceOf } from "../balancing/service-index";
 import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
-import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
-import { HEDDLE_KEYS, routingOf, withoutRouting } from "../core/heddle-metadata";
+import { directedMetadata } from "../core/heddle-metadata";
 import type { MemberRecord } from "../core/member";
 import type { ServiceContracts } from "./service-contracts";
 import type { PooledEndpoint, WorkerPool } from "./worker-pool";
 
 export interface CallRouterParts {
   readonly directorId: string;
-  readonly clock: Clock;
   readonly dispatcher: Dispatcher<PooledEndpoint>;
   readonly contracts: Pick<ServiceContracts, "traits">;
   readonly retryBufferBytes: number;
@@ -28,24 +27,19 @@ export class CallRouter {
   }
 
   route(call: IncomingCall): void {
-    const { directorId, clock, dispatcher, contracts, retryBufferBytes } = this.#parts;
-    const { metadata } = call;
-    const via = metadata.text(HEDDLE_KEYS.via);
-    if (via?.split(",").includes(directorId)) {
+    const { directorId, dispatcher, contracts, retryBufferBytes } = this.#parts;
+    const { cameBack, routing, forwarded } = directedMetadata(call.metadata, directorId);
+    if (cameBack) {
       // Two directors that list each other as workers would pass a call round for ever.
       call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
       call.finish(endOfError(new FabricError("NO_READY_WORKER", `the call came back to director ${directorId}`)));
       return;
     }
-    const routing = routingOf(metadata);
-    const forwarded = withoutRouting(metadata);
-    if (via === undefined) forwarded.append(HEDDLE_KEYS.via, directorId);
-    else forwarded.set(HEDDLE_KEYS.via, `${via},${directorId}`);
     forwardCall(call, {
       dispatcher,
-      clock,
       retryBufferBytes,
       metadata: forwarded,
+      // Named one by one: spreading costs more than all of the pick.
       request: {
         method: call.path.slice(1),
         idempotent: contracts.traits(call.path).idempotent,

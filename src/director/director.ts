@@ -310,12 +310,11 @@ export class Director {
   }
 
   #mount(): void {
-    const { server, clock, config } = this.#parts;
+    const { server, config } = this.#parts;
     server.handle(ATTACH_PATH, (call) => void this.#attach.serve(acceptAttach(call), call.peer));
     for (const [path, run] of this.#directorService().methods) server.handle(path, run);
     const router = new CallRouter({
       directorId: config.directorId,
-      clock,
       dispatcher: this.#dispatcher,
       contracts: this.#contracts,
       retryBufferBytes: config.retryBufferBytes,

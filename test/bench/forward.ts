@@ -5,7 +5,8 @@
  *
  * Method: 64 calls at a time, as a few reads of sockets would bring them: all requests, then all answers. "ends alone" is the
  * same with the two ends joined directly, and is taken off the other figures. Rounds visit every case in a new random order; the
- * figure is the median of the rounds. Heap is measured in rounds of its own, between two forced collections.
+ * figure is the median of the rounds. Heap is measured afterwards, between two forced collections: they throw away compiled code,
+ * so that rounds after one measure the compiler (docs/decisions/0007-forced-collections-in-benchmarks.md).
  *
  * Run: make bench-forward. The last line is one JSON object.
  */
@@ -30,9 +31,10 @@ import { PooledEndpoint } from "../../src/director/worker-pool";
 import { systemClock } from "../../src/platform/system-clock";
 
 const AIM_US = 3;
-const ROUNDS = 11;
-const WARM_UP_ROUNDS = 3;
+const ROUNDS = 31;
+const WARM_UP_ROUNDS = 10;
 const CALLS = 6_400;
+const HEAP_ROUNDS = 5;
 /** So few that the young generation holds all they allocate. */
 const HEAP_CALLS = 1_280;
 const IN_FLIGHT = 64;
@@ -221,7 +223,6 @@ function throughRouter(each: Case): Runner {
   const traits = { requestStream: false, responseStream: false, idempotent: false };
   const router = new CallRouter({
     directorId: "director-127.0.0.1-61000",
-    clock: systemClock,
     dispatcher,
     contracts: { traits: () => traits },
     retryBufferBytes: 256 * 1024,
@@ -250,21 +251,19 @@ function endsAlone(each: Case): Runner {
   return (calls) => run(each, [connection], route, calls);
 }
 
-interface Sample {
-  readonly cpuUs: number;
-  readonly heapBytes: number;
-}
-
-async function measure(runCalls: Runner): Promise<Sample> {
-  globalThis.gc?.();
+async function cpuUs(runCalls: Runner): Promise<number> {
   const cpu = process.cpuUsage();
   await runCalls(CALLS);
   const { user, system } = process.cpuUsage(cpu);
-  globalThis.gc?.();
-  const heapBefore = process.memoryUsage().heapUsed;
+  return (user + system) / CALLS;
+}
+
+async function heapBytes(runCalls: Runner): Promise<number> {
   await runCalls(HEAP_CALLS);
-  const heapBytes = (process.memoryUsage().heapUsed - heapBefore) / HEAP_CALLS;
-  return { cpuUs: (user + system) / CALLS, heapBytes };
+  globalThis.gc?.();
+  const before = process.memoryUsage().heapUsed;
+  await runCalls(HEAP_CALLS);
+  return (process.memoryUsage().heapUsed - before) / HEAP_CALLS;
 }
 
 function median(values: readonly number[]): number {
@@ -280,20 +279,30 @@ function shuffled<T>(items: readonly T[]): T[] {
   return order;
 }
 
+interface Subject {
+  readonly runCalls: Runner;
+  readonly cpuUs: number[];
+  readonly heapBytes: number[];
+}
+
+const subject = (runCalls: Runner): Subject => ({ runCalls, cpuUs: [], heapBytes: [] });
+
 async function main(): Promise<void> {
-  const subjects = CASES.flatMap((each) => [
-    { name: each.name, runCalls: throughRouter(each), samples: [] as Sample[] },
-    { name: `${each.name} (ends alone)`, runCalls: endsAlone(each), samples: [] as Sample[] },
-  ]);
+  const pairs = CASES.map((each) => ({
+    name: each.name,
+    all: subject(throughRouter(each)),
+    ends: subject(endsAlone(each)),
+  }));
+  const subjects = pairs.flatMap(({ all, ends }) => [all, ends]);
   for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
-    for (const { runCalls, samples } of shuffled(subjects)) {
-      const sample = await measure(runCalls);
-      if (round >= 0) samples.push(sample);
+    for (const { runCalls, cpuUs: figures } of shuffled(subjects)) {
+      const figure = await cpuUs(runCalls);
+      if (round >= 0) figures.push(figure);
     }
   }
-  const figure = (name: string, of: keyof Sample) =>
-    median(subjects.find((subject) => subject.name === name)!.samples.map((sample) => sample[of]));
-  const net = (name: string, of: keyof Sample) => figure(name, of) - figure(`${name} (ends alone)`, of);
+  for (let round = 0; round < HEAP_ROUNDS; round += 1) {
+    for (const { runCalls, heapBytes: figures } of shuffled(subjects)) figures.push(await heapBytes(runCalls));
+  }
 
   console.log(
     `${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}, median of ${ROUNDS} interleaved rounds\n`,
@@ -301,18 +310,14 @@ async function main(): Promise<void> {
   const print = (name: string, ...cells: string[]) =>
     console.log(name.padEnd(22) + cells.map((cell) => cell.padStart(16)).join(""));
   print("per call", "CPU, µs", "of it ends, µs", "net, µs", "net heap, bytes");
-  for (const { name } of CASES) {
-    const [all, ends] = [figure(name, "cpuUs"), figure(`${name} (ends alone)`, "cpuUs")];
-    print(name, all.toFixed(2), ends.toFixed(2), (all - ends).toFixed(2), net(name, "heapBytes").toFixed(0));
+  const forward: Record<string, { cpuUs: number; heapBytes: number }> = {};
+  for (const { name, all, ends } of pairs) {
+    const [allUs, endsUs] = [median(all.cpuUs), median(ends.cpuUs)];
+    const heap = Math.round(median(all.heapBytes) - median(ends.heapBytes));
+    print(name, allUs.toFixed(2), endsUs.toFixed(2), (allUs - endsUs).toFixed(2), String(heap));
+    forward[name] = { cpuUs: Math.round(100 * (allUs - endsUs)) / 100, heapBytes: heap };
   }
   print("aim for unary", "", "", `<= ${AIM_US}`);
-  const rounded = (value: number) => Math.round(100 * value) / 100;
-  const forward = Object.fromEntries(
-    CASES.map(({ name }) => [
-      name,
-      { cpuUs: rounded(net(name, "cpuUs")), heapBytes: Math.round(net(name, "heapBytes")) },
-    ]),
-  );
   console.log(JSON.stringify({ forward }));
 }
 

@@ -1,15 +1,12 @@
 import fc from "fast-check";
 import { Balancer } from "../../../src/balancing/balancer";
-import {
-  Dispatcher,
-  type Attempt,
-  type DispatcherOptions,
-  type DispatchRequest,
-} from "../../../src/balancing/dispatcher";
+import type { DispatchRequest } from "../../../src/balancing/dispatch";
+import type { DispatcherOptions } from "../../../src/balancing/dispatcher";
 import { TrackedEndpoint, type EndpointTraits } from "../../../src/balancing/tracked-endpoint";
 import { FabricError, type ErrorCode } from "../../../src/core/errors";
 import { seededRandom } from "../../../src/core/random";
 import { ManualClock, settle } from "../../support/manual-clock";
+import { PromisedDispatcher, type Attempt } from "../../support/promised-dispatcher";
 
 const REQUEST: DispatchRequest = { method: "a.B/C", idempotent: false };
 
@@ -23,7 +20,7 @@ function open(memberIds: readonly string[], options: Options = {}, traits: Parti
     (memberId) => new TrackedEndpoint(memberId, { services: ["a.B"], ...traits }, { clock, slowStartMs: 0 }),
   );
   balancer.publish(endpoints);
-  const dispatcher = new Dispatcher<TrackedEndpoint>({ balancer, clock, random, ...options });
+  const dispatcher = new PromisedDispatcher<TrackedEndpoint>({ balancer, clock, random, ...options });
   return { clock, balancer, dispatcher, endpoints };
 }
 
@@ -156,15 +153,30 @@ describe("Dispatcher", () => {
     it("end at the deadline, with the failure that is known", async () => {
       const { clock, dispatcher } = open(["w1"]);
       const { attempt } = failing(...new Array<ErrorCode>(5).fill("WORKER_UNREACHABLE"));
-      const call = watch(dispatcher.dispatch({ ...REQUEST, deadlineMs: 20 }, attempt));
+      const call = watch(dispatcher.dispatch({ ...REQUEST, timeoutMs: 20 }, attempt));
       await clock.advance(0);
       expect(call.error?.code).toBe("WORKER_UNREACHABLE");
     });
 
-    it("treat what is no FabricError as an answer, never tried again", async () => {
-      const { dispatcher } = open(["w1", "w2"]);
-      const call = dispatcher.dispatch({ ...REQUEST, idempotent: true }, () => Promise.reject(new TypeError("oops")));
+    it("treat what an attempt throws as an answer, never tried again, and its slot is free", async () => {
+      const { dispatcher, endpoints } = open(["w1", "w2"]);
+      const call = dispatcher.dispatch({ ...REQUEST, idempotent: true }, () => {
+        throw new TypeError("oops");
+      });
       await expect(call).rejects.toMatchObject({ code: "REMOTE", message: "[REMOTE] oops" });
+      expect(inFlight(endpoints)).toEqual([0, 0]);
+    });
+
+    it("begin after all that ends in the same turn has ended: those of one connection do not go there again", async () => {
+      const { balancer, dispatcher, endpoints } = open(["w1", "w2"]);
+      balancer.publish(endpoints.slice(0, 1));
+      const { calls, attempt } = controlled();
+      for (let call = 0; call < 3; call += 1) void dispatcher.dispatch(REQUEST, attempt);
+      await settle();
+      for (const { fail } of calls.slice(0, 3)) fail(new FabricError("WORKER_UNREACHABLE", "the connection broke"));
+      balancer.publish(endpoints.slice(1));
+      await settle();
+      expect(calls.map(({ memberId }) => memberId)).toEqual(["w1", "w1", "w1", "w2", "w2", "w2"]);
     });
   });
 
@@ -220,7 +232,7 @@ describe("Dispatcher", () => {
 
     it("fails it at its deadline if that comes first, and says what it waited for", async () => {
       const { clock, dispatcher } = open([]);
-      const call = watch(dispatcher.dispatch({ ...REQUEST, deadlineMs: 1_000 }, () => Promise.resolve()));
+      const call = watch(dispatcher.dispatch({ ...REQUEST, timeoutMs: 1_000 }, () => Promise.resolve()));
       await clock.advance(1_000);
       expect(call.error?.code).toBe("DEADLINE_EXCEEDED");
       expect(call.error?.message).toContain("no worker is ready for a.B/C");
@@ -295,17 +307,15 @@ describe("Dispatcher", () => {
       expect(clock.pendingTimers).toBe(0);
     });
 
-    it("frees the slot of a caller who cancels in the very tick in which it got one", async () => {
+    it("D1 starts a call that waits in the very tick in which there is a worker for it", async () => {
       const { balancer, dispatcher, endpoints } = open(["w1"], {}, { slots: 1 });
       balancer.publish([]);
-      const abort = new AbortController();
-      let attempts = 0;
-      const call = dispatcher.dispatch({ ...REQUEST, signal: abort.signal }, () => Promise.resolve((attempts += 1)));
+      const { calls, attempt } = controlled();
+      const call = dispatcher.dispatch(REQUEST, attempt);
       balancer.publish(endpoints);
-      expect(inFlight(endpoints)).toEqual([1]);
-      abort.abort();
-      await expect(call).rejects.toMatchObject({ code: "CANCELLED" });
-      expect([attempts, ...inFlight(endpoints)]).toEqual([0, 0]);
+      expect([calls.length, ...inFlight(endpoints)]).toEqual([1, 1]);
+      calls[0]!.answer("done");
+      expect(await call).toBe("done");
     });
 
     it("ends when the dispatcher closes, which lets attempts in flight go on", async () => {
@@ -324,7 +334,7 @@ describe("Dispatcher", () => {
   });
 
   it.each([
-    ["a deadline that has passed", { deadlineMs: 0 }, "DEADLINE_EXCEEDED"],
+    ["a deadline that has passed", { timeoutMs: 0 }, "DEADLINE_EXCEEDED"],
     ["a signal that was aborted", { signal: AbortSignal.abort() }, "CANCELLED"],
     ["an unknown policy", { policy: "fastest" }, "INVALID_ARGUMENT"],
     ["a broken selector", { match: "gpu=1," }, "INVALID_ARGUMENT"],

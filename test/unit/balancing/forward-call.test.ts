@@ -40,7 +40,6 @@ function forward(options: Options = {}) {
   const caller = new StubCaller(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs });
   forwardCall(caller.arriving, {
     dispatcher,
-    clock,
     metadata: CallMetadata.of({ authorization: "secret" }),
     retryBufferBytes: options.retryBufferBytes ?? 100,
     request: { method: "a.B/C", idempotent: options.idempotent ?? false },

@@ -1,7 +1,7 @@
 import { endOfError, safeMessage } from "../../../src/core/call-end";
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { asFabricError, FabricError, messageOf } from "../../../src/core/errors";
-import { routingOf, withoutRouting } from "../../../src/core/heddle-metadata";
+import { directedMetadata, routingOf, withoutRouting, withServer } from "../../../src/core/heddle-metadata";
 
 describe("CallMetadata", () => {
   it("keeps order and repeated keys, in lower case", () => {
@@ -44,6 +44,59 @@ describe("CallMetadata", () => {
     const metadata = CallMetadata.of({ ...asked, authorization: "secret" });
     expect(routingOf(metadata)).toEqual({ match: "gpu=true", affinityKey: "k", policy: "random", memberId: "w1" });
     expect(withoutRouting(metadata).entries()).toEqual([["authorization", "secret"]]);
+  });
+});
+
+describe("What a director makes of metadata", () => {
+  it("names the director after those that passed the call on before, and knows a call that comes back", () => {
+    const first = directedMetadata(CallMetadata.of({ a: "1", "heddle-worker": "w1" }), "d1");
+    const second = directedMetadata(first.forwarded, "d2");
+    const third = directedMetadata(second.forwarded, "d1");
+    expect([first, second, third].map(({ cameBack }) => cameBack)).toEqual([false, false, true]);
+    expect(second.forwarded.entries()).toEqual([
+      ["a", "1"],
+      ["heddle-via", "d1,d2"],
+    ]);
+    expect([first.routing.memberId, second.routing.memberId]).toEqual(["w1", undefined]);
+  });
+
+  it("is made once for calls that share their metadata, and anew for another director or after a change", () => {
+    const metadata = CallMetadata.of({ a: "1" });
+    const first = directedMetadata(metadata, "d1");
+    expect(directedMetadata(metadata, "d1")).toBe(first);
+    expect(directedMetadata(metadata, "d2").forwarded.text("heddle-via")).toBe("d2");
+    for (const change of [
+      () => metadata.append("heddle-match", "gpu"),
+      () => metadata.set("heddle-match", "cpu"),
+      () => metadata.delete("heddle-match"),
+    ]) {
+      const before = directedMetadata(metadata, "d1").routing.match;
+      change();
+      expect(directedMetadata(metadata, "d1").routing.match).not.toBe(before);
+    }
+  });
+
+  it("is not taken over by a clone, nor by a copy without some keys", () => {
+    const metadata = CallMetadata.of({ a: "1" });
+    directedMetadata(metadata, "d1");
+    const clone = metadata.clone();
+    clone.set("heddle-match", "gpu");
+    expect(directedMetadata(clone, "d1").routing.match).toBe("gpu");
+    expect(metadata.without(new Set(["a"])).derived).toBeUndefined();
+  });
+
+  it("says in trailers who answered, unless they say it already, and leaves the given ones as they are", () => {
+    const trailers = CallMetadata.of({ "x-cost": "3" });
+    const served = [withServer(trailers, "w1", 1), withServer(trailers, "w2", 1), withServer(trailers, "w2", 2)];
+    expect(served.map((each) => [each.text("heddle-worker"), each.text("heddle-attempts")])).toEqual([
+      ["w1", "1"],
+      ["w2", "1"],
+      ["w2", "2"],
+    ]);
+    expect(withServer(trailers, "w2", 2)).toBe(served[2]);
+    expect(trailers.entries()).toEqual([["x-cost", "3"]]);
+    const told = CallMetadata.of({ "heddle-worker": "w9" });
+    expect(withServer(told, "w1", 1)).toBe(told);
   });
 });
 
