@@ -9,6 +9,8 @@ SECONDS ?= 45
 TESTS ?=
 # Options of a measurement: make bench-relay BENCH=--quick
 BENCH ?=
+# Options of the attacks: make attack ATTACK=--quick
+ATTACK ?=
 
 .PHONY: help
 help: ## Print this
@@ -91,6 +93,10 @@ conformance-interop: build ## Run gRPC's interop cases through the director: grp
 .PHONY: fuzz-http2
 fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SEED=n to replay)
 	@$(BIN)/tsx scripts/fuzz-http2.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: attack
+attack: build ## Attack a director in every known way, beside other proxies (ATTACK="--quick", "--attacks ping")
+	@node dist/test/attack/run.js $(ATTACK)
 
 # ---- Verify: what CI asks, each with the target that puts it right -------------------------------------------------
 

@@ -17,6 +17,8 @@ export interface Stage {
   readonly worker: string;
   /** Set: the proxies speak TLS to their clients, and plain text to the worker as ever. */
   readonly certificates: Certificates | undefined;
+  /** A service that a worker of its own has. A director learns it from the worker; other proxies must be told. */
+  readonly detour?: { readonly service: string; readonly worker: string };
 }
 
 /** A proxy that runs. */
@@ -24,6 +26,8 @@ export interface RunningProxy {
   readonly address: string;
   /** The process whose CPU time counts, with its children; undefined where nothing stands in between. */
   readonly pid: number | undefined;
+  /** All that it has written; undefined where nothing stands in between. */
+  readonly output?: () => string;
 }
 
 export interface Contestant {
@@ -52,11 +56,11 @@ export async function startListening(
   core: string | undefined,
   name: string,
   args: readonly string[] = [],
-): Promise<{ address: string; pid: number }> {
+): Promise<RunningProxy & { pid: number }> {
   const script = join(__dirname, `${name}.js`);
   const running = await spawnOn(processes, core, name, [process.execPath, script, ...args]);
   const line = await running.whenLogs("listening at");
-  return { address: line.slice(line.lastIndexOf(" ") + 1), pid: running.pid };
+  return { address: line.slice(line.lastIndexOf(" ") + 1), pid: running.pid, output: () => running.output };
 }
 
 /** Whether a program can be run. */
@@ -87,15 +91,16 @@ async function startDirector({ processes, cores, worker, certificates }: Stage):
   const args = [process.execPath, join(__dirname, "attach.js"), address, worker, certificates?.caFile ?? ""];
   await spawnOn(processes, cores.others, "attach", args);
   await director.whenLogs("status: 1 workers available");
-  return { address, pid: director.pid };
+  return { address, pid: director.pid, output: () => director.output };
 }
 
 /** A proxy in a process of ours. */
 function ownProxy(name: string): Contestant["start"] {
-  return ({ processes, cores, worker, certificates }) =>
+  return ({ processes, cores, worker, certificates, detour }) =>
     startListening(processes, cores.proxy, name, [
       worker,
-      ...(certificates ? [certificates.certFile, certificates.keyFile] : []),
+      ...(certificates ? [certificates.certFile, certificates.keyFile] : detour ? ["", ""] : []),
+      ...(detour ? [detour.service, detour.worker] : []),
     ]);
 }
 
@@ -106,7 +111,7 @@ function ownProxy(name: string): Contestant["start"] {
 async function startTool(stage: Stage, name: string, command: (address: string) => string[]): Promise<RunningProxy> {
   const address = await freeAddress();
   const running = await spawnOn(stage.processes, stage.cores.proxy, name, command(address));
-  return { address, pid: running.pid };
+  return { address, pid: running.pid, output: () => running.output };
 }
 
 /** In a folder of its own, since it writes beside its configuration. */
@@ -114,7 +119,7 @@ function startNginx(stage: Stage): Promise<RunningProxy> {
   const folder = join(stage.folder, stage.certificates ? "nginx-tls" : "nginx");
   mkdirSync(folder, { recursive: true });
   return startTool(stage, "nginx", (address) => {
-    const { certificates, worker } = stage;
+    const { certificates, worker, detour } = stage;
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     const lines = [
       `daemon off; master_process off; pid ${folder}/pid; error_log stderr error;`,
@@ -128,6 +133,7 @@ function startNginx(stage: Stage): Promise<RunningProxy> {
       ...(certificates
         ? [`ssl_certificate ${certificates.certFile}; ssl_certificate_key ${certificates.keyFile};`]
         : []),
+      ...(detour ? [`location /${detour.service}/ { grpc_pass grpc://${detour.worker}; }`] : []),
       "location / { grpc_pass grpc://worker; } } }",
     ];
     const file = join(folder, "nginx.conf");
