@@ -1,8 +1,8 @@
 import type { Duplex } from "node:stream";
 import { errorCodeName } from "../../src/http2/error-codes";
-import { FrameFlag, FrameType } from "../../src/http2/frame-types";
+import { FrameFlag, FrameType, WINDOW_INITIAL, WINDOW_MAX } from "../../src/http2/frame-types";
 import { HpackDecoder, LIST_TOO_LARGE } from "../../src/http2/hpack-decoder";
-import { frame, FrameReader, PREFACE, type RawFrame } from "../support/http2-raw-peer";
+import { frame, FrameReader, PREFACE, type RawFrame, uint32 } from "../support/http2-raw-peer";
 import type { Sightings } from "./sightings";
 
 /** Written and not yet taken: beyond it the attacker waits, since its own memory proves nothing. */
@@ -18,6 +18,8 @@ export interface HostileOptions {
   readonly settings?: Buffer;
   /** Does not read what the target says. */
   readonly deaf?: boolean;
+  /** Acknowledges nothing: for what must not be interrupted by a frame. */
+  readonly mute?: boolean;
   /** Called with every frame that came. */
   readonly onFrame?: (received: RawFrame, connection: HostileConnection) => void;
 }
@@ -45,6 +47,8 @@ export class HostileConnection {
     socket.on("error", () => socket.destroy());
     if (role === "client") this.write(PREFACE);
     this.write(frame(FrameType.SETTINGS, 0, 0, options.settings));
+    // What streams may take is up to the attack; their connection is to be in nobody's way.
+    if (role === "client") this.write(frame(FrameType.WINDOW_UPDATE, 0, 0, uint32(WINDOW_MAX - WINDOW_INITIAL)));
     if (options.deaf) socket.pause();
     else socket.on("data", (chunk: Buffer) => this.#read(chunk));
     const ended = () => {
@@ -98,11 +102,9 @@ export class HostileConnection {
 
   #take(received: RawFrame): void {
     const { type, flags, payload } = received;
-    if (type === FrameType.SETTINGS && !(flags & FrameFlag.ACK))
-      this.write(frame(FrameType.SETTINGS, FrameFlag.ACK, 0));
-    if (type === FrameType.PING && !(flags & FrameFlag.ACK)) {
-      this.write(frame(FrameType.PING, FrameFlag.ACK, 0, payload));
-    }
+    const isAsked = !(flags & FrameFlag.ACK) && !this.#options.mute;
+    if (type === FrameType.SETTINGS && isAsked) this.write(frame(FrameType.SETTINGS, FrameFlag.ACK, 0));
+    if (type === FrameType.PING && isAsked) this.write(frame(FrameType.PING, FrameFlag.ACK, 0, payload));
     if (type === FrameType.RST_STREAM) this.#seen.note(`RST ${codeIn(payload, 0)}`);
     if (type === FrameType.GOAWAY)
       this.#seen.note(`GOAWAY ${codeIn(payload, 4)} ${payload.toString("latin1", 8, 80)}`.trim());

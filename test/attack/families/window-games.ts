@@ -36,7 +36,6 @@ export const WINDOW_GAMES: readonly Attack[] = [
     settings: setting(SettingId.INITIAL_WINDOW_SIZE, WINDOW_MAX),
     deaf: true,
     perSecond: 500,
-    opening: () => update(0, WINDOW_MAX - 65_535),
     piece: (n, connection) => {
       if (n >= 250) return undefined;
       const id = connection.takeId();
