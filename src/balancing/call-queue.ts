@@ -16,7 +16,6 @@ export class CallQueue<C extends QueuedCall = QueuedCall> {
   readonly #lanes = new Map<string, Set<Entry<C>>>();
   #size = 0;
   #order = 0;
-  #willWake = false;
 
   get size(): number {
     return this.#size;
@@ -45,28 +44,24 @@ export class CallQueue<C extends QueuedCall = QueuedCall> {
     return () => this.#remove(lane, entry);
   }
 
-  /** Starts every call that finds an endpoint now, the longest waiting first. */
-  wake(): void {
-    let lanes = [...this.#lanes.keys()];
-    while (lanes.length > 0) {
-      const heads = lanes.flatMap((lane) => this.#headOf(lane)).sort((a, b) => a.entry.order - b.entry.order);
-      lanes = [];
+  /** The lanes that calls wait in now, the oldest first. */
+  lanes(): string[] {
+    return [...this.#lanes.keys()];
+  }
+
+  /** Starts every call of these lanes that finds an endpoint now, the longest waiting first. */
+  wake(lanes: readonly string[] = this.lanes()): void {
+    let left = lanes;
+    while (left.length > 0) {
+      const heads = left.flatMap((lane) => this.#headOf(lane)).sort((a, b) => a.entry.order - b.entry.order);
+      const started: string[] = [];
       for (const { lane, entry } of heads) {
         if (!entry.call.tryStart()) continue;
         this.#remove(lane, entry);
-        lanes.push(lane);
+        started.push(lane);
       }
+      left = started;
     }
-  }
-
-  /** `wake`, once for all that asks for it in this turn: calls that end together free their slots together. */
-  wakeSoon(): void {
-    if (this.#willWake) return;
-    this.#willWake = true;
-    queueMicrotask(() => {
-      this.#willWake = false;
-      this.wake();
-    });
   }
 
   /** Those who wait, in no order. */

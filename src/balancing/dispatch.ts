@@ -5,6 +5,7 @@ import type { Random } from "../core/random";
 import { Status } from "../core/status";
 import type { Balancer, BalancerRequest } from "./balancer";
 import type { CallQueue, QueuedCall } from "./call-queue";
+import type { QueueSweep } from "./queue-sweep";
 import type { Accounting, Endpoint } from "./endpoint";
 import type { RetryBudget } from "./retry-budget";
 import { outcomeOf, retryOf, type RetryLimits } from "./retry-rules";
@@ -58,6 +59,8 @@ export interface DispatchParts<E extends Endpoint> {
   readonly limits: RetryLimits;
   readonly budget: RetryBudget;
   readonly queue: CallQueue<Dispatch<E>>;
+  /** Of that queue. */
+  readonly sweep: QueueSweep;
   readonly queueMax: number;
   readonly queueTimeoutMs: number;
   readonly tally: DispatchTally;
@@ -137,12 +140,12 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
   attemptEnded(error: FabricError | undefined): void {
     const accounting = this.#accounting;
     if (accounting === undefined) return;
-    const { tally, queue } = this.#parts;
+    const { tally, queue, sweep } = this.#parts;
     const failure = error && (this.#cancelledWith ?? error);
     this.#accounting = undefined;
     accounting.finish(failure ? outcomeOf(failure) : "ok"); // D2
     tally.inFlight -= 1;
-    if (queue.size > 0) queue.wakeSoon();
+    if (queue.size > 0) sweep.wakeSoon();
     if (failure === undefined || !this.#mayRetry(failure)) this.#settle(failure);
     else this.#retry(failure);
   }

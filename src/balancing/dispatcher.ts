@@ -5,6 +5,7 @@ import type { Balancer } from "./balancer";
 import { CallQueue } from "./call-queue";
 import { Dispatch, type DispatchedCall, type DispatchParts, type Unready } from "./dispatch";
 import type { Endpoint } from "./endpoint";
+import { QueueSweep } from "./queue-sweep";
 import { RetryBudget, type RetryBudgetOptions } from "./retry-budget";
 import type { RetryLimits } from "./retry-rules";
 
@@ -54,12 +55,13 @@ export class Dispatcher<E extends Endpoint> {
       limits: { attemptsMax: options.attemptsMax ?? 3, refusalsMax: options.refusalsMax ?? 5 },
       budget: new RetryBudget(clock, options.retryBudget),
       queue,
+      sweep: new QueueSweep(queue, clock),
       queueMax: options.queueMax ?? 1_000,
       queueTimeoutMs: options.queueTimeoutMs ?? 5_000,
       tally: { started: 0, ok: 0, failed: 0, cancelled: 0, retries: 0, inFlight: 0 },
       closedWith: undefined,
     };
-    this.#unsubscribe = balancer.onPublish(() => queue.wake());
+    this.#unsubscribe = balancer.onPublish(() => this.#parts.sweep.wake());
   }
 
   get counts(): DispatcherCounts {
@@ -76,6 +78,7 @@ export class Dispatcher<E extends Endpoint> {
     if (this.#parts.closedWith) return;
     this.#parts.closedWith = error;
     this.#unsubscribe();
+    this.#parts.sweep.close();
     for (const call of this.#parts.queue.calls()) call.cancel(error);
   }
 }

@@ -83,16 +83,18 @@ export class Shortage {
 
   explain(asked: Asked): FabricError {
     const excluded: string[] = [];
+    let members = 0;
     for (const member of this.#members()) {
+      members += 1;
+      if (members > NAMED_MAX) continue;
       const reason = this.exclusion(member, asked);
       excluded.push(`${member.memberId} (${reason || "all its slots are in use"})`);
     }
-    const named = excluded.slice(0, NAMED_MAX).join(", ");
-    const more = excluded.length > NAMED_MAX ? `, and ${excluded.length - NAMED_MAX} more` : "";
-    const count = excluded.length === 1 ? "1 worker exists" : `${excluded.length} workers exist`;
+    const more = members > NAMED_MAX ? `, and ${members - NAMED_MAX} more` : "";
+    const count = members === 1 ? "1 worker exists" : `${members} workers exist`;
     return new FabricError(
       "NO_READY_WORKER",
-      `No workers available for ${asked.method}: ${count}${excluded.length > 0 ? `: ${named}${more}` : ""}`,
+      `No workers available for ${asked.method}: ${count}${members > 0 ? `: ${excluded.join(", ")}${more}` : ""}`,
     );
   }
 

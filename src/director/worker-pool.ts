@@ -186,6 +186,8 @@ export class WorkerPool {
   #letGo(endpoint: PooledEndpoint): void {
     this.#endpoints.delete(endpoint.memberId);
     this.#leaving.add(endpoint);
+    // It drained before it left, as a rule; a record that is simply gone has not.
+    if (this.#published.has(endpoint)) this.#publication.now();
     this.#closeWhenIdle(endpoint, this.#parts.clock.monotonicMs() + LINGER_MAX_MS);
   }
 

@@ -36,6 +36,7 @@ interface Options {
 /** Other proxies stand beside ours for comparison only. */
 const REFERENCE_SHARE = 0.5;
 const WARM_UP_MS = 2_000;
+const LINES_SHOWN = 12;
 
 function readOptions(): Options {
   const { values } = parseArgs({
@@ -98,8 +99,8 @@ async function attackTarget(
       }
       printOutcome(outcome);
       keep(outcome);
+      if (failureOf(outcome) !== "") console.log(indented(target.proxy.output?.() ?? ""));
       if (outcome.crashed) {
-        console.log(target.proxy.output?.().split("\n").slice(-20).join("\n"));
         await target.innocents.stop();
         target.close();
         target = await startWarm(stage, name);
@@ -110,6 +111,11 @@ async function attackTarget(
   } finally {
     await processes.stopAll();
   }
+}
+
+/** The last that a target said. */
+function indented(output: string): string {
+  return output.split("\n").slice(-LINES_SHOWN).join("\n").replace(/^/gm, "    | ");
 }
 
 async function startWarm(stage: Stage, name: TargetName): Promise<Target> {

@@ -23,7 +23,7 @@ const BOMB = Buffer.concat([CALL, Buffer.alloc(16_000, 0xbe)]);
 const KEYS_10K = Array.from({ length: 10_000 }, (_, n) => [`x-k${n}`, "v"] as const);
 const MANY_FIELDS = callWith(PATH, ...KEYS_10K);
 const SHORT_KEYS = Array.from({ length: 400 }, (_, n) => [`k${n}`, "v"] as const);
-const COOKIES = Array.from({ length: 500 }, (_, n) => ["cookie", `c${n}=${"v".repeat(20)}`] as const);
+const COOKIES = Array.from({ length: 300 }, (_, n) => ["cookie", `c${n}=${"v".repeat(20)}`] as const);
 
 /** Literals that nobody has seen before: no memory of blocks helps. */
 let unique = 0;
