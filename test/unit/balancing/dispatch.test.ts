@@ -20,14 +20,14 @@ function open(options: { readonly timeoutMs?: number } = {}) {
   balancer.publish(endpoints);
   const dispatcher = new Dispatcher<TrackedEndpoint>({ balancer, clock, random });
   const told = {
-    attempts: [] as { number: number; timeoutMs: number | undefined }[],
+    attempts: [] as { memberId: string; number: number; timeoutMs: number | undefined }[],
     cancels: 0,
     ends: [] as (string | undefined)[],
   };
   const call: DispatchedCall<TrackedEndpoint> = {
     request: { method: "a.B/C", idempotent: false },
     timeoutMs: options.timeoutMs,
-    attempt: (_endpoint, number, timeoutMs) => void told.attempts.push({ number, timeoutMs }),
+    attempt: ({ memberId }, number, timeoutMs) => void told.attempts.push({ memberId, number, timeoutMs }),
     cancelAttempt: () => (told.cancels += 1),
     settled: (error) => void told.ends.push(error?.code),
   };
@@ -40,14 +40,14 @@ describe("Dispatch", () => {
   it("begins the attempt within start, where an endpoint is ready", () => {
     const { dispatch, told } = open();
     dispatch.start();
-    expect(told).toEqual({ attempts: [{ number: 1, timeoutMs: undefined }], cancels: 0, ends: [] });
+    expect(told).toEqual({ attempts: [{ memberId: "w2", number: 1, timeoutMs: undefined }], cancels: 0, ends: [] });
   });
 
   it("makes no attempt for a call that was cancelled before it was started", () => {
-    const { dispatch, dispatcher, told } = open();
+    const { dispatch, dispatcher, told, left } = open({ timeoutMs: 1_000 });
     dispatch.cancel(cancelled);
     dispatch.start();
-    expect(told).toEqual({ attempts: [], cancels: 0, ends: ["CANCELLED"] });
+    expect([told, left()]).toEqual([{ attempts: [], cancels: 0, ends: ["CANCELLED"] }, [0, 0, 0, 0]]);
     expect(dispatcher.counts).toMatchObject({ started: 1, cancelled: 1, failed: 0 });
   });
 
@@ -69,6 +69,18 @@ describe("Dispatch", () => {
     const before = [told.cancels, told.ends.length];
     dispatch.attemptEnded(new FabricError("WORKER_LOST", "reset"));
     expect([before, told.ends, left()]).toEqual([[1, 0], ["CANCELLED"], [0, 0, 0, 0]]);
+  });
+
+  it("tries again when all that ends in this turn has ended: a connection breaks for all its calls before the picker knows", async () => {
+    const { balancer, dispatch, endpoints, told } = open();
+    const [first, second] = endpoints;
+    balancer.publish([first!]);
+    dispatch.start();
+    dispatch.attemptEnded(new FabricError("WORKER_UNREACHABLE", "the connection broke"));
+    balancer.publish([]);
+    await settle();
+    balancer.publish([second!]);
+    expect(told.attempts.map(({ memberId }) => memberId)).toEqual(["w1", "w2"]);
   });
 
   it("makes no other attempt for a caller who cancels in the turn in which the first failed", async () => {
@@ -97,6 +109,6 @@ describe("Dispatch", () => {
     dispatch.start();
     await clock.advance(999.5);
     balancer.publish(endpoints);
-    expect(told.attempts).toEqual([{ number: 1, timeoutMs: 1 }]);
+    expect(told.attempts).toMatchObject([{ number: 1, timeoutMs: 1 }]);
   });
 });

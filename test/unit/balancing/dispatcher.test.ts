@@ -166,18 +166,6 @@ describe("Dispatcher", () => {
       await expect(call).rejects.toMatchObject({ code: "REMOTE", message: "[REMOTE] oops" });
       expect(inFlight(endpoints)).toEqual([0, 0]);
     });
-
-    it("begin after all that ends in the same turn has ended: those of one connection do not go there again", async () => {
-      const { balancer, dispatcher, endpoints } = open(["w1", "w2"]);
-      balancer.publish(endpoints.slice(0, 1));
-      const { calls, attempt } = controlled();
-      for (let call = 0; call < 3; call += 1) void dispatcher.dispatch(REQUEST, attempt);
-      await settle();
-      for (const { fail } of calls.slice(0, 3)) fail(new FabricError("WORKER_UNREACHABLE", "the connection broke"));
-      balancer.publish(endpoints.slice(1));
-      await settle();
-      expect(calls.map(({ memberId }) => memberId)).toEqual(["w1", "w1", "w1", "w2", "w2", "w2"]);
-    });
   });
 
   describe("what an attempt's end says of its worker", () => {
