@@ -1,21 +1,17 @@
 import {
-  Client,
-  Metadata,
+  Channel,
   connectivityState,
   credentials,
   type ChannelCredentials,
+  type ChannelInterface,
   type ChannelOptions,
-  type ClientDuplexStream,
-  type StatusObject,
 } from "@grpc/grpc-js";
 
-import type { CallEnd, CallListener, CallStart, Connection, OutgoingCall } from "../core/call";
+import type { CallListener, CallStart, Connection, OutgoingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
-import { asFabricError, FabricError } from "../core/errors";
-import { Status } from "../core/status";
-import { asBuffer } from "./bytes";
-import { endOfStatus } from "./status-mapping";
-import { fromGrpcMetadata, toGrpcMetadata } from "./metadata";
+import { asFabricError } from "../core/errors";
+import { GrpcCall } from "./grpc-call";
+import { toGrpcMetadata } from "./metadata";
 
 export interface GrpcConnectionOptions {
   /** Default: plain text. */
@@ -31,18 +27,15 @@ export interface GrpcConnectionOptions {
 /** grpc-js reads the clock itself and clamps nothing: timeouts near 2^31 ms overflow on its server. */
 const TIMEOUT_MAX_MS = 24 * 60 * 60 * 1_000;
 
-const asIs = (bytes: Buffer): Buffer => bytes;
-
 /**
  * One HTTP/2 connection of our own to one address (no sharing with other users of the process, no proxy, no service config),
  * which reconnects by itself until closed.
  */
 export class GrpcConnection implements Connection {
   readonly address: string;
-  readonly #client: Client;
+  readonly #channel: ChannelInterface;
   readonly #listeners: ((ready: boolean, reason: string) => void)[] = [];
-  /** How to end each call in flight. */
-  readonly #losing = new Set<() => void>();
+  readonly #inFlight = new Set<GrpcCall>();
   #ready = false;
   #closed = false;
 
@@ -67,7 +60,7 @@ export class GrpcConnection implements Connection {
           }
         : {}),
     };
-    this.#client = new Client(address, options.credentials ?? credentials.createInsecure(), channelOptions);
+    this.#channel = new Channel(address, options.credentials ?? credentials.createInsecure(), channelOptions);
     this.#watch();
   }
 
@@ -80,27 +73,21 @@ export class GrpcConnection implements Connection {
   }
 
   start(call: CallStart, listener: CallListener): OutgoingCall {
-    let stream: ClientDuplexStream<Uint8Array, Buffer>;
     try {
-      stream = this.#client.makeBidiStreamRequest<Uint8Array, Buffer>(
-        call.path,
-        asBuffer,
-        asIs,
-        toGrpcMetadata(call.metadata),
-        call.timeoutMs === undefined ? {} : { deadline: deadlineIn(call.timeoutMs) },
-      );
+      const deadline = call.timeoutMs === undefined ? Infinity : deadlineIn(call.timeoutMs);
+      const started = this.#channel.createCall(call.path, deadline, null, null, null);
+      return new GrpcCall(started, toGrpcMetadata(call.metadata), listener, this.#inFlight);
     } catch (error) {
       return neverStarted(error, listener);
     }
-    return follow(stream, listener, this.#losing);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     // grpc-js lets calls in flight go on, on a peer that may be frozen for ever.
-    for (const lose of [...this.#losing]) lose();
-    this.#client.close();
+    for (const call of [...this.#inFlight]) call.lose();
+    this.#channel.close();
     this.#setReady(false, "closed");
     this.#listeners.length = 0;
   }
@@ -108,7 +95,7 @@ export class GrpcConnection implements Connection {
   /** grpc-js tells of one change at a time, and connects only when asked to. */
   #watch(): void {
     if (this.#closed) return;
-    const channel = this.#client.getChannel();
+    const channel = this.#channel;
     const state = channel.getConnectivityState(true);
     this.#setReady(state === connectivityState.READY, STATES[state]);
     // Who was told may have closed the connection: a probe has learnt all it wants.
@@ -140,78 +127,6 @@ function deadlineIn(timeoutMs: number): Date {
   deadline.setTime(deadline.getTime() + Math.min(Math.max(0, timeoutMs), TIMEOUT_MAX_MS));
   return deadline;
 }
-
-function follow(
-  stream: ClientDuplexStream<Uint8Array, Buffer>,
-  listener: CallListener,
-  losing: Set<() => void>,
-): OutgoingCall {
-  let headersReceived = false;
-  let cancelled = false;
-  let over = false;
-  // Every failure also arrives as the status; without a listener the event would end the process.
-  stream.on("error", () => {});
-  stream.on("metadata", (metadata) => {
-    headersReceived = true;
-    if (!over) listener.headers(fromGrpcMetadata(metadata));
-  });
-  stream.on("data", (bytes: Buffer) => {
-    if (!over) listener.message(bytes);
-  });
-  stream.on("drain", () => {
-    if (!over) listener.drained?.();
-  });
-  let status: StatusObject | undefined;
-  const end = (callEnd: CallEnd) => {
-    over = true;
-    losing.delete(lose);
-    listener.ended(callEnd);
-  };
-  const finish = () => {
-    if (!over && status) end(endOfStatus(status, headersReceived, cancelled));
-  };
-  const lose = () => {
-    const error = new FabricError("WORKER_LOST", "the connection was closed here");
-    reset(stream);
-    end({ ...endOfError(error), error });
-  };
-  losing.add(lose);
-  // grpc-js reports the status although a paused reader has not taken all messages: they come first here.
-  stream.on("end", finish);
-  stream.on("status", (received: StatusObject) => {
-    status = received;
-    if (cancelled || stream.readableLength === 0) finish();
-  });
-  return {
-    send: (bytes) => over || stream.write(bytes),
-    halfClose: () => {
-      if (!over) stream.end();
-    },
-    cancel: () => {
-      if (over) return;
-      cancelled = true;
-      reset(stream);
-      // A status that waits behind answers which nobody reads any more would wait for ever. Never from inside this.
-      if (status) {
-        status = { ...CANCELLED_HERE, metadata: new Metadata() };
-        queueMicrotask(finish);
-      }
-    },
-    pause: () => void stream.pause(),
-    resume: () => void stream.resume(),
-  };
-}
-
-/**
- * grpc-js forgets a cancel that comes before the call's headers are out, some promises after the start, and sends them
- * nevertheless: the peer would serve the call for ever. By the next turn of the loop they are out, and twice is once.
- */
-function reset(stream: ClientDuplexStream<Uint8Array, Buffer>): void {
-  stream.cancel();
-  setImmediate(() => stream.cancel());
-}
-
-const CANCELLED_HERE = { code: Status.CANCELLED, details: "Cancelled on client" } as const;
 
 /** The channel was closed, or the path or the metadata cannot be sent. */
 function neverStarted(cause: unknown, listener: CallListener): OutgoingCall {

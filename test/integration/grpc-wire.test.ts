@@ -271,6 +271,37 @@ describe("GrpcServer and GrpcConnection over a real socket", () => {
     expect([seen!.ends.length, seen!.messages.length]).toEqual([1, 1]);
   });
 
+  it("gives a paused reader the answers that came before a failure, and the failure after them", async () => {
+    const { connection } = await rig.open((server) =>
+      server.handle(
+        "/a.B/C",
+        taking(({ call }) => {
+          for (let sent = 0; sent < 10; sent += 1) call.send(bytes("x"));
+          call.finish({ status: Status.ABORTED, message: "no more", trailers: new CallMetadata() });
+        }),
+      ),
+    );
+    const seen = start(connection);
+    seen.call.pause();
+    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(seen.log).toEqual(["headers"]);
+    seen.call.resume();
+    expect((await seen.ended).status).toBe(Status.ABORTED);
+    expect(seen.messages).toHaveLength(10);
+  });
+
+  it("tells a caller to wait that sends faster than the connection takes, loses nothing, and says when to go on", async () => {
+    const { connection } = await rig.open((server) => server.handle("/a.B/C", echo));
+    let drained = 0;
+    const seen = start(connection, {}, { drained: () => (drained += 1) });
+    const taken = Array.from({ length: 40 }, (_, index) => seen.call.send(bytes(String(index))));
+    seen.call.halfClose();
+    expect((await seen.ended).status).toBe(Status.OK);
+    expect([taken[0], taken[39]]).toEqual([true, false]);
+    expect(drained).toBe(1);
+    expect(seen.messages.map((each) => Buffer.from(each).toString())).toEqual(taken.map((_, index) => String(index)));
+  });
+
   it("a cancel ends a call whose answers and status wait unread", async () => {
     const { connection } = await rig.open((server) =>
       server.handle(
