@@ -161,7 +161,9 @@ export class FabricClient {
       start: (call, listener) => {
         const isUnary = !call.traits.requestStream && !call.traits.responseStream;
         const needsDeadline = isUnary && call.timeoutMs === undefined && callTimeoutMs > 0;
-        return start(needsDeadline ? { ...call, timeoutMs: callTimeoutMs } : call, listener);
+        if (!needsDeadline) return start(call, listener);
+        const { path, metadata, traits } = call;
+        return start({ path, metadata, traits, timeoutMs: callTimeoutMs }, listener);
       },
     };
   }
@@ -183,12 +185,15 @@ export class FabricClient {
     listener: CallListener,
   ): OutgoingCall {
     const isDirect = dispatcher === this.#direct;
+    const { metadata, traits } = call;
+    const { idempotent } = traits;
     const { outgoing, incoming } = localCall(call, listener);
+    const isRouted = isDirect && metadata.size > 0;
     forwardCall(incoming, {
       dispatcher,
       retryBufferBytes: this.#parts.config.retryBufferBytes,
-      metadata: isDirect ? withoutRouting(call.metadata) : call.metadata,
-      request: { method, idempotent: call.traits.idempotent, ...(isDirect ? routingOf(call.metadata) : {}) },
+      metadata: isRouted ? withoutRouting(metadata) : metadata,
+      request: isRouted ? { method, idempotent, ...routingOf(metadata) } : { method, idempotent },
     });
     return outgoing;
   }

@@ -55,10 +55,11 @@ export function typedClient<S extends ServiceDefinition>(definition: S, starter:
   for (const [key, method] of Object.entries(definition.methods)) {
     const path = pathOf(definition, method);
     const traits = traitsOf(method);
-    client[key] = (request: unknown, options: CallOptions = {}) => {
-      const answers = openCall(starter, { path, traits, method }, request, options);
-      return method.responseStream ? answers : only(answers, path);
-    };
+    const target = { path, traits, method };
+    client[key] = (request: unknown, options: CallOptions = {}) =>
+      method.responseStream
+        ? manyAnswers(starter, target, request, options)
+        : oneAnswer(starter, target, request, options);
   }
   return client as TypedClient<S>;
 }
@@ -69,29 +70,91 @@ interface Target {
   readonly method: MethodDefinition;
 }
 
-/** Starts the call and gives its answers. A reader that leaves early cancels the call. */
-function openCall(
+/** Where a call's answers go, and how it ended. */
+interface Answers {
+  push(answer: unknown): void;
+  fail(error: Error): void;
+  end(): void;
+}
+
+/** A reader that leaves early cancels the call. */
+function manyAnswers(
   starter: CallStarter,
   target: Target,
   request: unknown,
   options: CallOptions,
 ): AsyncIterable<unknown> {
+  const answers = new MessageQueue<unknown>({
+    pressure: { highWater: ANSWERS_WAITING_MAX, pause: () => opened.call.pause(), resume: () => opened.call.resume() },
+    onReturn: () => opened.leave(),
+  });
+  const opened = openCall(starter, target, request, options, answers);
+  return answers;
+}
+
+/** Waits for the end: only the status tells whether the answer counts. */
+function oneAnswer(starter: CallStarter, target: Target, request: unknown, options: CallOptions): Promise<unknown> {
+  const answer = new OnlyAnswer(target.path);
+  openCall(starter, target, request, options, answer);
+  return answer.promise;
+}
+
+/** No queue and no iteration: together they cost a unary call more than the pick. */
+class OnlyAnswer implements Answers {
+  readonly promise: Promise<unknown>;
+  readonly #path: string;
+  #resolve!: (answer: unknown) => void;
+  #reject!: (error: Error) => void;
+  #answer: unknown;
+  #count = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  push(answer: unknown): void {
+    this.#answer = answer;
+    this.#count += 1;
+  }
+
+  fail(error: Error): void {
+    this.#reject(error);
+  }
+
+  end(): void {
+    if (this.#count === 1) this.#resolve(this.#answer);
+    else this.#reject(new FabricError("REMOTE", `${this.#path} answered ${this.#count} messages instead of one`));
+  }
+}
+
+interface OpenedCall {
+  readonly call: OutgoingCall;
+  /** Cancels it if it is not over. */
+  leave(): void;
+}
+
+function openCall(
+  starter: CallStarter,
+  target: Target,
+  request: unknown,
+  options: CallOptions,
+  answers: Answers,
+): OpenedCall {
   const { method, path, traits } = target;
   const encode = (message: unknown) => method.requestType.encode(method.requestType.fromPartial(message)).finish();
   // A request that cannot be encoded throws here, before there is a call to clean up.
   const single = method.requestStream ? undefined : encode(request);
+  const { signal, timeoutMs } = options;
   let over = false;
   let wake: (() => void) | undefined;
   const cancel = () => {
     call.cancel();
     wake?.();
   };
-  const answers = new MessageQueue<unknown>({
-    pressure: { highWater: ANSWERS_WAITING_MAX, pause: () => call.pause(), resume: () => call.resume() },
-    onReturn: () => {
-      if (!over) cancel();
-    },
-  });
   const listener: CallListener = {
     headers: (metadata) => options.onHeaders?.(metadata),
     message: (bytes) => {
@@ -105,33 +168,32 @@ function openCall(
     drained: () => wake?.(),
     ended: (end) => {
       over = true;
-      options.signal?.removeEventListener("abort", cancel);
+      signal?.removeEventListener("abort", cancel);
       wake?.();
       options.onTrailers?.(end.trailers);
       if (end.error) answers.fail(end.error);
       else answers.end();
     },
   };
+  const metadata = metadataOf(options.metadata);
   const call = starter.start(
-    {
-      path,
-      traits,
-      metadata: metadataOf(options.metadata),
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-    },
+    timeoutMs === undefined ? { path, traits, metadata } : { path, traits, metadata, timeoutMs },
     listener,
   );
-  if (options.signal?.aborted) cancel();
-  else if (options.signal) {
+  const leave = () => {
+    if (!over) cancel();
+  };
+  if (signal?.aborted) cancel();
+  else if (signal) {
     // One signal may well cancel hundreds of calls at once, which Node takes for a leak from eleven on.
-    setMaxListeners(0, options.signal);
-    options.signal.addEventListener("abort", cancel, { once: true });
+    setMaxListeners(0, signal);
+    signal.addEventListener("abort", cancel, { once: true });
   }
 
   if (single) {
     call.send(single);
     call.halfClose();
-    return answers;
+    return { call, leave };
   }
   const pump = async () => {
     for await (const message of request as AsyncIterable<unknown>) {
@@ -144,19 +206,7 @@ function openCall(
     answers.fail(error instanceof Error ? error : new Error(String(error)));
     cancel();
   });
-  return answers;
-}
-
-async function only(answers: AsyncIterable<unknown>, path: string): Promise<unknown> {
-  let answer: unknown;
-  let count = 0;
-  // Read to the end: only the status tells whether the answer counts.
-  for await (const message of answers) {
-    answer = message;
-    count += 1;
-  }
-  if (count !== 1) throw new FabricError("REMOTE", `${path} answered ${count} messages instead of one`);
-  return answer;
+  return { call, leave };
 }
 
 function metadataOf(metadata: CallOptions["metadata"]): CallMetadata {
