@@ -70,6 +70,10 @@ bench-forward: build ## Measure CPU and heap per call of all that decides about 
 bench-relay: build ## Measure CPU per relayed call, beside other proxies (BENCH="--rows 4x16 --quick")
 	@node dist/test/bench/relay.js $(BENCH)
 
+.PHONY: bench-direct
+bench-direct: build ## Measure CPU per call straight to a worker, our client beside grpc-js (BENCH="--quick")
+	@node dist/test/bench/direct.js $(BENCH)
+
 .PHONY: bench-tools
 bench-tools: ## Install the other proxies and h2load (Debian; needs root)
 	apt-get update -q

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { cpuUsOf } from "../bench/relay/process-cpu";
+import { cpuUsOf } from "../bench/measure/process-cpu";
 import type { Processes } from "../support/processes";
 import type { Attack } from "./attack";
 import type { Goodput } from "./innocent-slice";

@@ -75,7 +75,8 @@ export function isInstalled(program: string): boolean {
   });
 }
 
-async function startDirector({ processes, cores, worker, certificates }: Stage): Promise<RunningProxy> {
+/** Our director, with the worker attached and ready. */
+export async function startDirector({ processes, cores, worker, certificates }: Stage): Promise<RunningProxy> {
   const settings = Object.entries(process.env).filter(([name]) => name.startsWith("HEDDLE_"));
   const tls = certificates && {
     HEDDLE_TLS_CERT_FILE: certificates.certFile,

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { machineTimes, cpuUsOf } from "./process-cpu";
+import { machineTimes, cpuUsOf } from "../measure/process-cpu";
 import { spawnOn, type RunningProxy, type Stage } from "./contestants";
 import { answerBytes, type CallShape } from "./echo-contract";
-import { quantile } from "./statistics";
+import { quantile } from "../measure/statistics";
 
 export interface Row {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { CONTESTANTS, DIRECT, HEDDLE } from "./contestants";
 import type { Block, Row } from "./load";
-import { estimate, estimateRatio, median, type Estimate } from "./statistics";
+import { estimate, estimateRatio, inBrackets, median, sameAgain, type Estimate } from "../measure/statistics";
 
 export interface Result {
   readonly row: Row;
@@ -21,11 +21,6 @@ const CPU_AIMS = [
 /** And the latency it may add, relative to what nginx adds. */
 const LATENCY_AIM = { row: "1x1", against: "nginx", ratioMax: 1.25 } as const;
 
-const rounded = (value: number) =>
-  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
-const inBrackets = ({ median: middle, low, high }: Estimate) =>
-  `${rounded(middle)} [${rounded(low)}, ${rounded(high)}]`;
-
 function line(name: string, cells: readonly string[]): void {
   console.log(name.padEnd(12) + cells.map((cell, index) => cell.padStart(index < 2 ? 24 : 11)).join(""));
 }
@@ -42,12 +37,6 @@ function cpuRatio({ blocks }: Result, against: string): Estimate | undefined {
     .filter((pair): pair is readonly [Block, Block] => pair[1] !== undefined && good([pair[0], pair[1]]).length === 2)
     .map(([our, their]) => [our.cpuUsPerCall, their.cpuUsPerCall] as const);
   return pairs.length === 0 ? undefined : estimateRatio(pairs);
-}
-
-/** The rounds in which a contestant came early against those in which it came late: 1 but for noise. */
-function sameAgain(cpuUs: readonly number[]): number {
-  const half = (parity: number) => median(cpuUs.filter((_, round) => round % 2 === parity));
-  return half(0) / half(1);
 }
 
 export function printRow(result: Result): void {

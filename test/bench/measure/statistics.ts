@@ -37,3 +37,16 @@ export function estimateRatio(pairs: readonly (readonly [number, number])[]): Es
   const { median: middle, low, high } = estimate(pairs.map(([a, b]) => Math.log(a / b)));
   return { median: Math.exp(middle), low: Math.exp(low), high: Math.exp(high) };
 }
+
+/** The odd rounds against the even ones: 1 but for noise, so far from 1 says that the run is not to be trusted. */
+export function sameAgain(values: readonly number[]): number {
+  const half = (parity: number) => median(values.filter((_, round) => round % 2 === parity));
+  return half(0) / half(1);
+}
+
+const rounded = (value: number) =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+
+export function inBrackets({ median: middle, low, high }: Estimate): string {
+  return `${rounded(middle)} [${rounded(low)}, ${rounded(high)}]`;
+}
