@@ -1,12 +1,13 @@
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import type { BalancingPolicy } from "../balancing/picker";
 import type { Logger } from "../core/logger";
-import { IN_MEMORY } from "../config/director-settings";
+import { type DirectorConfig, IN_MEMORY } from "../config/director-settings";
 import { loadDirectorConfig, type DirectorOptions as DirectorSettings } from "../config/roles";
 import type { Environment } from "../config/setting";
 import { Director, type DirectorServer } from "../director/director";
 import { membershipDefaults } from "../membership/membership-options";
 import { LoopLag } from "../platform/loop-lag";
+import type { PortLimits } from "../relay/port-limits";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
@@ -50,9 +51,9 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   registry.resolve(config.balancer);
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
   const relay = relayPath({
-    clock: parts.clock,
-    random: parts.random,
+    ...parts,
     tls,
+    limits: portLimits(config),
     messageMaxBytes: config.messageMaxBytes,
     keepaliveMs: CLIENT_KEEPALIVE_MS,
     reconnectMaxMs: config.heartbeatIntervalMs,
@@ -91,6 +92,21 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     loopLagMs: () => loopLag.take().maxMs,
     onServing: setHealth,
   });
+}
+
+function portLimits(config: DirectorConfig): PortLimits {
+  const { connectionsMax, connectionsPerAddressMax, streamsPerConnectionMax, callsMax, headerListMaxBytes } = config;
+  return {
+    connectionsMax,
+    connectionsPerAddressMax,
+    streamsPerConnectionMax,
+    callsMax,
+    headerListMaxBytes,
+    idleMs: config.connectionIdleMs,
+    ageMaxMs: config.connectionAgeMaxMs,
+    ageGraceMs: config.connectionAgeGraceMs,
+    handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
+  };
 }
 
 /** A restarted director finds its workers by this name. At a port of chance it cannot come back, so any new name will do. */

@@ -1,10 +1,13 @@
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
+import type { Logger } from "../core/logger";
 import type { Random } from "../core/random";
 import type { DirectorServer } from "../director/director";
 import { dialer } from "../relay/dial";
 import { RelayConnection } from "../relay/relay-connection";
+import type { PortLimits } from "../relay/port-limits";
 import { RelayServer } from "../relay/relay-server";
+import { ATTACH_PATH } from "../wire/attach-stream";
 import { HeldBytes } from "../wire/held-bytes";
 import { MessageCall } from "../wire/message-call";
 import { dialingTls, servingTls, type TlsFiles } from "../wire/tls";
@@ -12,7 +15,9 @@ import { dialingTls, servingTls, type TlsFiles } from "../wire/tls";
 export interface RelayPathOptions {
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
   readonly tls: TlsFiles;
+  readonly limits: PortLimits;
   readonly messageMaxBytes: number;
   /** PINGs to whoever connects. */
   readonly keepaliveMs: number;
@@ -55,15 +60,18 @@ class RelayingServer implements DirectorServer {
   readonly #held = new WeakMap<object, HeldBytes>();
 
   constructor(options: RelayPathOptions) {
-    const { clock, random, tls, messageMaxBytes, keepaliveMs } = options;
+    const { clock, random, logger, tls, limits, messageMaxBytes, keepaliveMs } = options;
     this.#options = options;
     this.#relay = new RelayServer({
       clock,
       random,
+      logger,
       tls: servingTls(tls),
+      limits,
       messageMaxBytes,
       keepaliveMs,
       isControl: (path) => this.#handlers.has(path),
+      isLasting: (path) => path === ATTACH_PATH,
     });
     this.#relay.handleControl((call, connection) => this.#serve(call, connection));
   }

@@ -1,5 +1,6 @@
 import { dialableAddress, endpointList, listenAddress } from "./address-kinds";
 import { bytes, decimal, durationMs, identifier, integer, path, text } from "./kinds";
+import { relaySettings } from "./relay-settings";
 import { namesDialableAddress, together } from "./setting-rules";
 import type { Config } from "./setting";
 import {
@@ -161,6 +162,7 @@ export const directorSettings = {
     doc: "Largest descriptor set a worker may bring. They are kept in memory for reflection, one per distinct contract. 1 MiB is a contract of some hundred files.",
   }),
   messageMaxBytes,
+  ...relaySettings,
   ...tlsSettings,
   ...logSettings,
 };

@@ -8,6 +8,7 @@ import {
   IN_MEMORY,
 } from "./director-settings";
 import { load, variableNames } from "./load";
+import { shareOfAddress } from "./relay-settings";
 import type { Environment, Options } from "./setting";
 import {
   AGENT_TYPE_TAG,
@@ -27,7 +28,7 @@ export type WorkerOptions = Options<typeof workerSettings>;
 export type ClientOptions = Options<typeof clientSettings>;
 
 /**
- * The director's settings. `dataDir` is a folder or IN_MEMORY. `directorId` and `advertiseAddress` may be "", because they
+ * The director's settings. `dataDir` is a folder or IN_MEMORY, `connectionsPerAddressMax` is never 0. `directorId` and `advertiseAddress` may be "", because they
  * depend on the port that listening finds.
  * @throws ConfigError
  */
@@ -36,7 +37,11 @@ export function loadDirectorConfig(env: Environment, options: DirectorOptions = 
   const { port } = parseAddress(config.listenAddress, "DIRECTOR_ADDR");
   // A director at a port of chance cannot be found again after a restart, so it has nothing to come back to.
   const folder = port === 0 ? IN_MEMORY : `.heddle/${port}`;
-  return Object.freeze({ ...config, dataDir: config.dataDir === DATA_DIR_BY_PORT ? folder : config.dataDir });
+  return Object.freeze({
+    ...config,
+    dataDir: config.dataDir === DATA_DIR_BY_PORT ? folder : config.dataDir,
+    connectionsPerAddressMax: config.connectionsPerAddressMax || shareOfAddress(config.connectionsMax),
+  });
 }
 
 /**

@@ -160,6 +160,18 @@ export const ERRORS = {
     executed: "maybe",
     doc: "A message is over the limit (HEDDLE_MESSAGE_MAX_BYTES). Send it in parts, or raise the limit on every side.",
   },
+  METADATA_TOO_LARGE: {
+    status: Status.RESOURCE_EXHAUSTED,
+    retry: "never",
+    executed: "no",
+    doc: "The request's metadata is over the director's limit (HEDDLE_HEADER_LIST_MAX_BYTES). Send it in a message, or raise the limit.",
+  },
+  TOO_MANY_CALLS: {
+    status: Status.RESOURCE_EXHAUSTED,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "As many calls are in flight at the director as may be (HEDDLE_CALLS_MAX). Use another director, or raise the limit.",
+  },
   DEADLINE_EXCEEDED: {
     status: Status.DEADLINE_EXCEEDED,
     retry: "never",

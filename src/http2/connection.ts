@@ -84,13 +84,13 @@ export class Http2Connection implements ConnectionParts {
     const resolved = (this.options = resolveOptions(options));
     const { clock, limits } = resolved;
     this.#socket = socket;
-    this.guard = new FloodGuard(limits, clock, resolved.limitCounters);
+    this.guard = new FloodGuard(limits, clock, resolved.limitCounters, (name) => handler.onLimit?.(name));
     this.#output = new OutputBatch(socket, resolved.writeHighWaterBytes, () => this.#hasRoom());
     this.encoder = new HpackEncoder();
     this.decoder = new HpackDecoder({ bytesMax: limits.headerListBytes, fieldsMax: limits.headerFields });
     this.writer = new FrameWriter(this.#output, this.encoder, FRAME_SIZE_MIN);
     this.sender = new SendScheduler(this.#output, this.writer, this.guard);
-    this.streams = new StreamTable(this.isServer, resolved.firstStreamId);
+    this.streams = new StreamTable(this.isServer, resolved.firstStreamId, resolved.openStreams);
     this.pings = new Pings(this.writer, clock, resolved.random);
     this.receiveWindow = new ReceiveWindow(resolved.connectionWindowBytes, resolved.connectionWindowBytes);
     this.initialReceiveWindowBytes = Math.max(WINDOW_INITIAL, resolved.streamWindowBytes);

@@ -35,13 +35,15 @@ export class FloodGuard {
   readonly #limits: Limits;
   readonly #clock: EngineClock;
   readonly #counters: LimitCounters;
+  readonly #onLimit: (name: LimitName) => void;
   readonly #startedMs: number;
   /** Most connections never meet most kinds: buckets are made when first used. */
   readonly #buckets: Partial<Record<RateLimitName, TokenBucket>> = {};
   #updates: TokenBucket | undefined;
   #pings: TokenBucket | undefined;
 
-  constructor(limits: Limits, clock: EngineClock, counters: LimitCounters) {
+  constructor(limits: Limits, clock: EngineClock, counters: LimitCounters, onLimit: (name: LimitName) => void) {
+    this.#onLimit = onLimit;
     this.#limits = limits;
     this.#clock = clock;
     this.#counters = counters;
@@ -62,13 +64,14 @@ export class FloodGuard {
 
   /** Counts, and makes the error that ends the connection. */
   exceeded(name: LimitName, code: ErrorCode = ErrorCode.ENHANCE_YOUR_CALM): Http2Error {
-    this.#counters[name] += 1;
+    this.count(name);
     return new Http2Error(code, `over the limit ${name}`);
   }
 
   /** Counts where only a stream is reset. */
   count(name: LimitName): void {
     this.#counters[name] += 1;
+    this.#onLimit(name);
   }
 
   #newBucket(name: RateLimitName): TokenBucket {

@@ -1,4 +1,5 @@
 import type { HeaderList } from "./header-list";
+import type { LimitName } from "./limits";
 import type { Http2Stream } from "./stream";
 
 /**
@@ -58,6 +59,8 @@ export interface ConnectionHandler {
   onCapacity?(): void;
   /** The peer takes no more streams; those up to `lastStreamId` go on. May come twice, the second time with a lower id. */
   onGoaway?(lastStreamId: number, code: number, debugData: string): void;
+  /** The peer went over a limit; the answer follows. Must not throw. */
+  onLimit?(name: LimitName): void;
   /** Exactly once, after `onReset` of every stream. */
   onClose?(end: ConnectionEnd): void;
 }

@@ -58,7 +58,9 @@ export class HeaderReceiver {
     if (list === LIST_TOO_LARGE) {
       guard.count("headerListBytes");
       guard.charge("provokedResets");
-      this.#refuse(id, endStream, ErrorCode.ENHANCE_YOUR_CALM);
+      const answer = parts.options.headersTooLargeAnswer;
+      if (answer === undefined) this.#refuse(id, endStream, ErrorCode.ENHANCE_YOUR_CALM);
+      else this.#answerTooLarge(id, endStream, answer);
       return;
     }
     if (requestFault(list) !== "" || dependsOnItself || (endStream && list.contentLength > 0)) {
@@ -72,6 +74,16 @@ export class HeaderReceiver {
     streams.add(stream);
     // A server has `onStream`: the connection checked it.
     stream.handler = parts.handler.onStream!(stream, list, endStream);
+  }
+
+  /** RFC 9113 §10.5.1: it is answered, and what follows of the request is not wanted (§8.1). */
+  #answerTooLarge(id: number, endStream: boolean, answer: HeaderList): void {
+    const stream = this.#parts.newStream(id);
+    stream.flags = endStream ? StreamFlag.HEADERS_RECEIVED | StreamFlag.REMOTE_ENDED : StreamFlag.HEADERS_RECEIVED;
+    this.#parts.streams.add(stream);
+    stream.sendHeaders(answer, true);
+    if (!endStream) stream.reset(ErrorCode.NO_ERROR);
+    this.#parts.answerWritten();
   }
 
   /** A stream that never gets an object. */

@@ -1,5 +1,6 @@
 import type { EngineClock, EngineRandom } from "./clock";
 import { FRAME_SIZE_MAX, FRAME_SIZE_MIN, WINDOW_INITIAL, WINDOW_MAX } from "./frame-types";
+import type { HeaderList } from "./header-list";
 import { DEFAULT_LIMITS, type LimitCounters, type Limits, newLimitCounters } from "./limits";
 
 export interface Http2Options {
@@ -34,8 +35,16 @@ export interface Http2Options {
   readonly limits?: Partial<Limits>;
   /** Counts what went over the limits; one object may serve many connections. */
   readonly limitCounters?: LimitCounters;
+  /** Counts the streams that peers have open; one object may serve many connections. */
+  readonly openStreams?: StreamCount;
+  /** Server: what a request is told whose headers are over a limit. Default: the stream is reset with ENHANCE_YOUR_CALM. */
+  readonly headersTooLargeAnswer?: HeaderList;
   /** The id of a client's first stream; an odd number. For tests of the end of ids. Default 1. */
   readonly firstStreamId?: number;
+}
+
+export interface StreamCount {
+  count: number;
 }
 
 export interface ResolvedOptions {
@@ -51,6 +60,8 @@ export interface ResolvedOptions {
   readonly lingerMs: number;
   readonly limits: Limits;
   readonly limitCounters: LimitCounters;
+  readonly openStreams: StreamCount;
+  readonly headersTooLargeAnswer: HeaderList | undefined;
   readonly firstStreamId: number;
 }
 
@@ -74,6 +85,8 @@ export function resolveOptions(options: Http2Options): ResolvedOptions {
     lingerMs: options.lingerMs ?? 1_000,
     limits: options.limits === undefined ? DEFAULT_LIMITS : { ...DEFAULT_LIMITS, ...options.limits },
     limitCounters: options.limitCounters ?? newLimitCounters(),
+    openStreams: options.openStreams ?? { count: 0 },
+    headersTooLargeAnswer: options.headersTooLargeAnswer,
     firstStreamId: options.firstStreamId ?? 1,
   };
 }

@@ -1,4 +1,5 @@
 import { STREAM_ID_MAX } from "./frame-types";
+import type { StreamCount } from "./options";
 import type { Http2Stream } from "./stream";
 
 /** Streams that we reset, remembered because frames for them may be under way. Past it the oldest is forgotten. */
@@ -18,13 +19,16 @@ export class StreamTable {
   readonly #resetIds = new Set<number>();
   readonly #skipped: { from: number; to: number }[] = [];
   readonly #peerParity: 0 | 1;
+  /** Of all connections. */
+  readonly #counted: StreamCount;
   #peerCount = 0;
   /** The highest id the peer has used. */
   lastPeerId = 0;
   /** The next id of ours; may be beyond STREAM_ID_MAX. */
   nextLocalId: number;
 
-  constructor(isServer: boolean, firstLocalId: number) {
+  constructor(isServer: boolean, firstLocalId: number, counted: StreamCount) {
+    this.#counted = counted;
     this.#peerParity = isServer ? 1 : 0;
     this.nextLocalId = isServer ? 2 : firstLocalId;
   }
@@ -79,11 +83,15 @@ export class StreamTable {
 
   add(stream: Http2Stream): void {
     this.#open.set(stream.id, stream);
-    if (this.isOfPeer(stream.id)) this.#peerCount += 1;
+    if (!this.isOfPeer(stream.id)) return;
+    this.#peerCount += 1;
+    this.#counted.count += 1;
   }
 
   remove(stream: Http2Stream): void {
-    if (this.#open.delete(stream.id) && this.isOfPeer(stream.id)) this.#peerCount -= 1;
+    if (!this.#open.delete(stream.id) || !this.isOfPeer(stream.id)) return;
+    this.#peerCount -= 1;
+    this.#counted.count -= 1;
   }
 
   rememberReset(id: number): void {

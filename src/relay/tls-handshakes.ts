@@ -1,35 +1,99 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
+import type { CancelTimer, Clock } from "../core/clock";
 
-/** Makes TLS of accepted connections. Those that do not negotiate "h2" are closed: a handshake that fails is the client's affair. */
+/** What a port shows, and whom it lets in. PEM. */
+export interface ServingTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Clients must show a certificate that one of these authorities signed. Absent: they need none. */
+  readonly clientCa?: Buffer | undefined;
+}
+
+export interface TlsHandshakesParts {
+  readonly clock: Clock;
+  readonly tls: ServingTls;
+  /** From the beginning to the end of a handshake, however busy the client keeps it. */
+  readonly timeoutMs: number;
+  onSecure(socket: TLSSocket): void;
+  onTimeout(socket: Socket): void;
+  /** A client was refused for its certificate, or for having none. */
+  onUnauthorized(socket: TLSSocket, reason: string): void;
+}
+
+interface Pending {
+  readonly socket: Socket;
+  readonly cancelTimer: CancelTimer;
+}
+
+/**
+ * Makes TLS of accepted connections.
+ * - H1 nobody gets past without "h2" negotiated and, where authorities are given, a certificate that was verified: what Node says
+ *   is looked at here, and everything but an explicit yes is a no.
+ * - H2 a handshake that fails is the client's affair: it ends that connection and nothing else.
+ */
 export class TlsHandshakes {
+  readonly #parts: TlsHandshakesParts;
   /** Never listens: it is given sockets. */
   readonly #server: Server;
   /** Under way, by the peer's address and port, which the secured socket has too. */
-  readonly #pending = new Map<string, Socket>();
+  readonly #pending = new Map<string, Pending>();
+  readonly #asksClients: boolean;
 
-  constructor(pair: { readonly cert: Buffer; readonly key: Buffer }, onSecure: (socket: TLSSocket) => void) {
-    this.#server = createServer({ ...pair, ALPNProtocols: ["h2"] }, (socket) => {
-      this.#pending.delete(peerOf(socket));
-      if (socket.alpnProtocol === "h2") onSecure(socket);
-      else socket.destroy();
-    });
+  constructor(parts: TlsHandshakesParts) {
+    this.#parts = parts;
+    this.#asksClients = parts.tls.clientCa !== undefined;
+    const asksClients = this.#asksClients ? { requestCert: true, rejectUnauthorized: false } : {};
+    this.#server = createServer({ ...contextOf(parts.tls), ...asksClients, ALPNProtocols: ["h2"] }, (socket) =>
+      this.#shakenHands(socket),
+    );
     this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
   }
 
   begin(socket: Socket): void {
     const peer = peerOf(socket);
-    this.#pending.set(peer, socket);
+    const cancelTimer = this.#parts.clock.after(this.#parts.timeoutMs, () => {
+      this.#parts.onTimeout(socket);
+      socket.destroy();
+    });
+    this.#pending.set(peer, { socket, cancelTimer });
     socket.once("close", () => {
-      if (this.#pending.get(peer) === socket) this.#pending.delete(peer);
+      if (this.#pending.get(peer)?.socket === socket) this.#forget(peer);
     });
     this.#server.emit("connection", socket);
   }
 
+  /** For handshakes that begin from now on. Whether clients are asked for certificates stays as it is. */
+  replace(tls: ServingTls): void {
+    this.#server.setSecureContext(contextOf(tls));
+  }
+
   /** Ends the handshakes that are under way. */
   close(): void {
-    for (const socket of this.#pending.values()) socket.destroy();
+    for (const { socket } of this.#pending.values()) socket.destroy();
   }
+
+  #shakenHands(socket: TLSSocket): void {
+    this.#forget(peerOf(socket));
+    if (this.#asksClients && socket.authorized !== true) {
+      this.#parts.onUnauthorized(socket, String(socket.authorizationError ?? "it was not verified"));
+      socket.destroy();
+    } else if (socket.alpnProtocol !== "h2") {
+      socket.destroy();
+    } else {
+      this.#parts.onSecure(socket);
+    }
+  }
+
+  #forget(peer: string): void {
+    this.#pending.get(peer)?.cancelTimer();
+    this.#pending.delete(peer);
+  }
+}
+
+/** An empty list of authorities would mean those that Node knows. */
+function contextOf({ cert, key, clientCa }: ServingTls) {
+  return { cert, key, ca: clientCa ?? [] };
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {

@@ -1,0 +1,36 @@
+/** What the clients of one port may cost. The settings of a director say why each is what it is. */
+export interface PortLimits {
+  /** Open at once, those included whose TLS handshake is under way. */
+  readonly connectionsMax: number;
+  /** Of these, from one address. */
+  readonly connectionsPerAddressMax: number;
+  readonly streamsPerConnectionMax: number;
+  /** Calls open at once, over all connections. Control calls may be more by `CONTROL_SHARE`. */
+  readonly callsMax: number;
+  /** Decoded, as HTTP/2 counts (RFC 9113 §6.5.2). */
+  readonly headerListMaxBytes: number;
+  /** After which a connection without calls is closed; 0 for never. */
+  readonly idleMs: number;
+  /** After which a connection takes no new calls, give or take a tenth; 0 for never. */
+  readonly ageMaxMs: number;
+  /** How long its calls may then go on; 0 for as long as they take. */
+  readonly ageGraceMs: number;
+  /** From a connection's start to the end of its TLS handshake. */
+  readonly handshakeTimeoutMs: number;
+}
+
+/** Where nothing is said: no bounds but the engine's own. */
+export const NO_PORT_LIMITS: PortLimits = {
+  connectionsMax: Infinity,
+  connectionsPerAddressMax: Infinity,
+  streamsPerConnectionMax: 1_000,
+  callsMax: Infinity,
+  headerListMaxBytes: 32_768,
+  idleMs: 0,
+  ageMaxMs: 0,
+  ageGraceMs: 0,
+  handshakeTimeoutMs: 10_000,
+};
+
+/** Of `callsMax`: so that workers attach and operators are answered when callers have used up all there is. */
+export const CONTROL_SHARE = 0.25;
