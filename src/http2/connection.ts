@@ -69,6 +69,7 @@ export class Http2Connection implements ConnectionParts {
   readonly #deadlines: ConnectionDeadlines;
   readonly #preface: PrefaceCheck;
   #closed = false;
+  #end: ConnectionEnd | undefined;
   /** GOAWAY was sent or received: no new streams of ours. */
   #draining = false;
   #wantsCapacity = false;
@@ -147,6 +148,11 @@ export class Http2Connection implements ConnectionParts {
 
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** How it ended, known before the first of its streams is told; until then undefined. */
+  get end(): ConnectionEnd | undefined {
+    return this.#end;
   }
 
   get openStreams(): number {
@@ -389,6 +395,7 @@ export class Http2Connection implements ConnectionParts {
     if (this.#closed) return;
     if (tellPeer) this.writer.goaway(this.streams.lastPeerId, end.code, end.message.slice(0, 128));
     this.#closed = true;
+    this.#end = end;
     this.#draining = true;
     this.#parser.stop();
     this.#deadlines.clearAll();

@@ -20,6 +20,8 @@ export class HeaderList {
   requestFault: string | undefined = undefined;
   responseFault: string | undefined = undefined;
   trailerFault: string | undefined = undefined;
+  /** A regular field's value begins or ends with a blank. Known once looked at. */
+  hasBlankEnds = false;
   /** The content-length, −1 if there is none. Known once looked at as a request or a response. */
   contentLength = -1;
   /** For whoever uses the list: what they made of it, to be found again when the same list comes back. The engine leaves it alone. */

@@ -63,7 +63,11 @@ export class HeaderReceiver {
       else this.#answerTooLarge(id, endStream, answer);
       return;
     }
-    if (requestFault(list) !== "" || dependsOnItself || (endStream && list.contentLength > 0)) {
+    if (
+      requestFault(list, parts.options.blankEndsAllowed) !== "" ||
+      dependsOnItself ||
+      (endStream && list.contentLength > 0)
+    ) {
       guard.charge("provokedResets");
       this.#refuse(id, endStream, ErrorCode.PROTOCOL_ERROR);
       return;
@@ -100,7 +104,7 @@ export class HeaderReceiver {
 
   #response(stream: Http2Stream, list: HeaderList, endStream: boolean): void {
     const parts = this.#parts;
-    const status = responseFault(list) === "" ? list.fields[1]! : "";
+    const status = responseFault(list, parts.options.blankEndsAllowed) === "" ? list.fields[1]! : "";
     if (status === "" || (endStream && status.startsWith("1"))) {
       parts.violation(stream, ErrorCode.PROTOCOL_ERROR);
       return;
@@ -118,7 +122,9 @@ export class HeaderReceiver {
   }
 
   #trailers(stream: Http2Stream, list: HeaderList, endStream: boolean): void {
-    if (!endStream || trailerFault(list) !== "") this.#parts.violation(stream, ErrorCode.PROTOCOL_ERROR);
+    const { blankEndsAllowed } = this.#parts.options;
+    if (!endStream || trailerFault(list, blankEndsAllowed) !== "")
+      this.#parts.violation(stream, ErrorCode.PROTOCOL_ERROR);
     else if (this.#endRemote(stream)) stream.handler.onTrailers(stream, list);
   }
 

@@ -23,19 +23,24 @@ function characterTable(characters: string): Uint8Array {
   return table;
 }
 
-/** §8.3.1 */
-export function requestFault(list: HeaderList): string {
-  return (list.requestFault ??= findRequestFault(list));
+/** §8.3.1. `blankEndsAllowed`: see Http2Options. */
+export function requestFault(list: HeaderList, blankEndsAllowed = false): string {
+  return faultOrBlankEnds(list, (list.requestFault ??= findRequestFault(list)), blankEndsAllowed);
 }
 
 /** §8.3.2, also for 1xx. */
-export function responseFault(list: HeaderList): string {
-  return (list.responseFault ??= findResponseFault(list));
+export function responseFault(list: HeaderList, blankEndsAllowed = false): string {
+  return faultOrBlankEnds(list, (list.responseFault ??= findResponseFault(list)), blankEndsAllowed);
 }
 
 /** §8.1: no pseudo-headers after the message's begin. */
-export function trailerFault(list: HeaderList): string {
-  return (list.trailerFault ??= fieldsFault(list, 0));
+export function trailerFault(list: HeaderList, blankEndsAllowed = false): string {
+  return faultOrBlankEnds(list, (list.trailerFault ??= fieldsFault(list, 0)), blankEndsAllowed);
+}
+
+/** §8.2.1 forbids blanks at the ends of values. */
+function faultOrBlankEnds(list: HeaderList, fault: string, blankEndsAllowed: boolean): string {
+  return fault === "" && list.hasBlankEnds && !blankEndsAllowed ? "a value begins or ends with a blank" : fault;
 }
 
 function findRequestFault(list: HeaderList): string {
@@ -55,7 +60,7 @@ function findRequestFault(list: HeaderList): string {
     else if (name === ":authority") [seen, authority] = [authority, value];
     else return `pseudo-header ${name} in a request`;
     if (seen !== undefined) return `${name} twice`;
-    if (!isValue(value)) return `invalid character in ${name}`;
+    if (!isValue(value) || hasBlankEnd(value)) return `invalid character in ${name}`;
   }
   if (method === undefined || method === "") return "no :method";
   if (method === "CONNECT") {
@@ -89,6 +94,7 @@ function fieldsFault(list: HeaderList, from: number): string {
     if (name.charCodeAt(0) === COLON) return `pseudo-header ${name} out of place`;
     if (!isName(name)) return "invalid field name";
     if (!isValue(value)) return `invalid character in ${name}`;
+    if (hasBlankEnd(value)) list.hasBlankEnds = true;
     if (name.length <= 17) {
       if (CONNECTION_SPECIFIC.has(name)) return `connection-specific field ${name}`;
       if (name === "te" && value !== "trailers") return "te other than trailers";
@@ -112,17 +118,18 @@ function isName(name: string): boolean {
   return name.length > 0;
 }
 
-/** §8.2.1: no NUL, CR, LF; no space or tab at either end. One octet per character. */
+/** §8.2.1: no NUL, CR, LF. One octet per character. */
 function isValue(value: string): boolean {
-  const last = value.length - 1;
-  for (let at = 0; at <= last; at += 1) {
+  for (let at = 0; at < value.length; at += 1) {
     const code = value.charCodeAt(at);
-    if (code <= SPACE && (code === 0 || code === LF || code === CR || ((at === 0 || at === last) && isBlank(code)))) {
-      return false;
-    }
+    if (code < SPACE && (code === 0 || code === LF || code === CR)) return false;
     if (code > 0xff) return false;
   }
   return true;
+}
+
+function hasBlankEnd(value: string): boolean {
+  return value !== "" && (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)));
 }
 
 const SLASH = 0x2f;

@@ -20,6 +20,11 @@ export interface Http2Options {
   readonly maxConcurrentStreams?: number;
   /** Largest frame accepted. Default 16,384, the least allowed: larger ones only delay others' frames. */
   readonly maxFrameBytes?: number;
+  /**
+   * Takes values of regular fields that begin or end with a space or tab, which RFC 9113 §8.2.1 calls malformed. Default false.
+   * gRPC allows them and lets whoever receives them strip them (PROTOCOL-HTTP2, "ASCII-Value"); `HeaderList.hasBlankEnds` tells.
+   */
+  readonly blankEndsAllowed?: boolean;
   /** Memory for the peer's compression table. Default 4,096, the protocol's. */
   readonly headerTableBytes?: number;
   /**
@@ -54,6 +59,7 @@ export interface ResolvedOptions {
   readonly connectionWindowBytes: number;
   readonly maxConcurrentStreams: number;
   readonly maxFrameBytes: number;
+  readonly blankEndsAllowed: boolean;
   readonly headerTableBytes: number;
   readonly writeHighWaterBytes: number;
   readonly keepalive: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
@@ -79,6 +85,7 @@ export function resolveOptions(options: Http2Options): ResolvedOptions {
     ),
     maxConcurrentStreams: inRange("maxConcurrentStreams", options.maxConcurrentStreams ?? 1_000, 0, 0xffff_ffff),
     maxFrameBytes: inRange("maxFrameBytes", options.maxFrameBytes ?? FRAME_SIZE_MIN, FRAME_SIZE_MIN, FRAME_SIZE_MAX),
+    blankEndsAllowed: options.blankEndsAllowed ?? false,
     headerTableBytes: inRange("headerTableBytes", options.headerTableBytes ?? 4_096, 0, 1_048_576),
     writeHighWaterBytes: inRange("writeHighWaterBytes", options.writeHighWaterBytes ?? 65_536, 1, WINDOW_MAX),
     keepalive: options.keepalive,

@@ -4,7 +4,7 @@ import { CallMetadata } from "../core/call-metadata";
 import { Status } from "../core/status";
 import type { HeaderList } from "../http2/header-list";
 import { decodeMessage, encodeMessage } from "./grpc-message";
-import { appendFields, HeaderLists, metadataOf } from "./header-shapes";
+import { appendFields, HeaderLists, metadataOf, withoutBlankEnds } from "./header-shapes";
 
 /** In trailers, beside `grpc-message`, which is kept among them as it came: so it goes on to the octet. */
 const END_KEYS: ReadonlySet<string> = new Set(["grpc-status", "content-type", "content-length", "te"]);
@@ -29,10 +29,11 @@ const STATUS_OF_HTTP: Readonly<Record<string, Status>> = {
 export function endOfTrailers(list: HeaderList): CallEnd {
   const known = list.derived;
   if (known !== undefined && !(known instanceof CallMetadata)) return known as CallEnd;
-  const text = list.get(STATUS_KEY);
+  const fields = withoutBlankEnds(list);
+  const text = fields.get(STATUS_KEY);
   const end =
     text !== undefined && /^[0-9]{1,5}$/.test(text)
-      ? endOfAnswer(Number(text) as Status, decodeMessage(list.get(MESSAGE_KEY) ?? ""), metadataOf(list, END_KEYS))
+      ? endOfAnswer(Number(text) as Status, decodeMessage(fields.get(MESSAGE_KEY) ?? ""), metadataOf(fields, END_KEYS))
       : endOfAnswer(Status.UNKNOWN, `the worker's answer has no valid grpc-status`, new CallMetadata());
   // An error is the end of one call: who gets it may look at which one it is.
   if (end.status === Status.OK) list.derived = end;
@@ -53,7 +54,7 @@ const NO_FIELDS: readonly string[] = [];
 export function metadataOfHead(list: HeaderList): CallMetadata {
   const known = list.derived;
   if (known instanceof CallMetadata) return known;
-  const metadata = metadataOf(list);
+  const metadata = metadataOf(withoutBlankEnds(list));
   list.derived = metadata;
   return metadata;
 }

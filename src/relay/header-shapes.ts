@@ -15,12 +15,19 @@ const HOP_KEYS: ReadonlySet<string> = new Set(["te", "grpc-timeout", "content-le
 const CONTENT_TYPE = "content-type";
 export const GRPC_CONTENT_TYPE = "application/grpc";
 
-/** Keys that a value of HTTP/2 may have; the rest is checked by the engine. */
+/** PROTOCOL-HTTP2, "Header-Name". HTTP/2 allows more. */
 const KEY = /^[0-9a-z_.-]+$/;
-/** Printable ASCII, without spaces at the ends. */
-const PLAIN_VALUE = /^[!-~](?:[ -~]*[!-~])?$|^$/;
-/** Octets as they may have come from a peer. */
-const OCTETS = /^[\t\x20-\xff]*$/;
+/** RFC 9110 §5.5: printable ASCII, and octets above it as they may have come from a peer; no blanks at the ends. */
+const VALUE = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?$/;
+
+/**
+ * The list without blanks at the ends of its values, which the engine lets pass (`blankEndsAllowed`): grpc-go sends a message like
+ * "failed: " as it is, and what is valid between two of its programs must not end at a relay between them.
+ */
+export function withoutBlankEnds(list: HeaderList): HeaderList {
+  if (!list.hasBlankEnds) return list;
+  return HeaderList.of(list.fields.map((text) => text.replace(/^[ \t]+|[ \t]+$/g, "")));
+}
 
 /** All fields that belong to the call. */
 export function metadataOf(list: HeaderList, except: ReadonlySet<string> = HOP_KEYS): CallMetadata {
@@ -33,12 +40,12 @@ export function metadataOf(list: HeaderList, except: ReadonlySet<string> = HOP_K
   return metadata;
 }
 
-/** Adds the entries that can be sent. One that cannot is left out: it is ours, since what peers send has been checked. */
+/** Adds the entries that gRPC can carry. Others are left out: control characters, say, for which servers reset the call. */
 export function appendFields(fields: string[], metadata: CallMetadata, except: ReadonlySet<string> = HOP_KEYS): void {
   for (const [key, value] of metadata.entries()) {
     if (except.has(key) || !KEY.test(key)) continue;
     const text = textOf(value);
-    if (PLAIN_VALUE.test(text) || (OCTETS.test(text) && text.trim().length === text.length)) fields.push(key, text);
+    if (VALUE.test(text)) fields.push(key, text);
   }
 }
 

@@ -169,6 +169,7 @@ export class RelayConnection implements Connection, LinkOwner {
           streamWindowBytes: STREAM_WINDOW_BYTES,
           connectionWindowBytes: CONNECTION_WINDOW_BYTES,
           writeHighWaterBytes: WRITE_HIGH_WATER_BYTES,
+          blankEndsAllowed: true,
           ...(keepaliveMs > 0 ? { keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveMs } } : {}),
           limits: { prefaceTimeoutMs: connectTimeoutMs, peerResets: WORKER_RESETS },
         },

@@ -188,6 +188,7 @@ export class RelayServer {
     const { headerListMaxBytes, streamsPerConnectionMax, idleMs } = this.#limits;
     return {
       maxConcurrentStreams: streamsPerConnectionMax,
+      blankEndsAllowed: true,
       limitCounters: this.limitCounters,
       openStreams: this.#openStreams,
       headersTooLargeAnswer: headersTooLarge(headerListMaxBytes),

@@ -2,7 +2,7 @@ import type { CallStart } from "../core/call";
 import type { CallMetadata } from "../core/call-metadata";
 import { HeaderList } from "../http2/header-list";
 import { formatTimeout, parseTimeout } from "./grpc-timeout";
-import { appendFields, contentTypeOf, HeaderLists, isGrpc, metadataOf } from "./header-shapes";
+import { appendFields, contentTypeOf, HeaderLists, isGrpc, metadataOf, withoutBlankEnds } from "./header-shapes";
 
 /** The HTTP status of a request that is not gRPC. */
 export type Refusal = "405" | "415";
@@ -21,7 +21,7 @@ export interface RequestHead {
 
 /** Made once for each list, which is the same object for calls with the same head. */
 export function requestHeadOf(list: HeaderList): RequestHead {
-  return (list.derived ??= makeRequestHead(list)) as RequestHead;
+  return (list.derived ??= makeRequestHead(withoutBlankEnds(list))) as RequestHead;
 }
 
 function makeRequestHead(list: HeaderList): RequestHead {

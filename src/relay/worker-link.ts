@@ -53,7 +53,8 @@ export class WorkerLink implements CallHost {
   #ready = false;
   #worn = false;
   #retired = false;
-  #endReason = CLOSED_BY_PEER;
+  /** Why it was closed here. */
+  #closedFor = CLOSED_BY_PEER;
 
   constructor(parts: LinkParts, owner: LinkOwner) {
     this.#parts = parts;
@@ -78,7 +79,8 @@ export class WorkerLink implements CallHost {
   }
 
   get endReason(): string {
-    return this.#endReason;
+    const { end } = this.#connection;
+    return end === undefined ? CLOSED_BY_PEER : this.#reasonOf(end);
   }
 
   /** Connected, and takes new calls. */
@@ -130,15 +132,30 @@ export class WorkerLink implements CallHost {
 
   /** Ends it, with the calls that run on it. */
   close(reason: string): void {
-    this.#endReason = reason;
+    this.#closedFor = reason;
     this.#connection.destroy(ErrorCode.NO_ERROR, reason);
   }
 
   #closed(end: ConnectionEnd): void {
+    const reason = this.#reasonOf(end);
     this.#ready = false;
     this.#cancelSweep?.();
     this.#dismissed.clear();
-    this.#owner.linkClosed(this, reasonOf(end, this.#endReason));
+    this.#owner.linkClosed(this, reason);
+  }
+
+  #reasonOf({ kind, message, cause }: ConnectionEnd): string {
+    switch (kind) {
+      case "timeout":
+        return `the server does not answer (${message})`;
+      case "lost":
+        if (cause === undefined) return CLOSED_BY_PEER;
+        return `${this.#ready ? "the connection broke" : "the server cannot be reached"}: ${messageOf(cause)}`;
+      case "closed":
+        return this.#closedFor;
+      default:
+        return message;
+    }
   }
 
   #sweepLater(): void {
@@ -172,17 +189,4 @@ function goawayReason(code: number, text: string): string {
   return code === ErrorCode.NO_ERROR
     ? `the server is closing the connection${why}`
     : `the server gave up (${code})${why}`;
-}
-
-function reasonOf({ kind, message, cause }: ConnectionEnd, asked: string): string {
-  switch (kind) {
-    case "timeout":
-      return `the server does not answer (${message})`;
-    case "lost":
-      return cause === undefined ? CLOSED_BY_PEER : `the server cannot be reached: ${messageOf(cause)}`;
-    case "closed":
-      return asked;
-    default:
-      return message;
-  }
 }
