@@ -1,22 +1,23 @@
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import type { BalancingPolicy } from "../balancing/picker";
+import { FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
-import { type DirectorConfig, IN_MEMORY } from "../config/director-settings";
+import { IN_MEMORY } from "../config/director-settings";
 import { loadDirectorConfig, type DirectorOptions as DirectorSettings } from "../config/roles";
 import type { Environment } from "../config/setting";
 import { Director, type DirectorServer } from "../director/director";
 import { membershipDefaults } from "../membership/membership-options";
 import { LoopLag } from "../platform/loop-lag";
-import type { PortLimits } from "../relay/port-limits";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
-import type { TlsFiles } from "../wire/tls";
 import { newId, packageVersion, processParts } from "./process-parts";
-import { relayPath } from "./relay-director";
+import { RelayingServer } from "./relay-director";
+import { RelayFleetServer } from "./relay-fleet-director";
+import { workerConnections } from "./relay-parts";
 import { storeEngine } from "./store-engine";
 
 export type { Director } from "../director/director";
@@ -32,12 +33,6 @@ export interface DirectorOptions extends DirectorSettings {
 }
 
 /**
- * PINGs to whoever connects to the director: only to let go of machines that vanished. Patient, because a director that stalls
- * under a burst of joins would otherwise cut the connections that wait for it; silent workers are found by their heartbeats.
- */
-const CLIENT_KEEPALIVE_MS = 20_000;
-
-/**
  * Opens the store and makes a director; `start` it to serve, `stop` it to leave.
  * @throws ConfigError with every mistake in the settings
  * @throws FabricError when the store, the policy or the TLS files cannot be used
@@ -47,21 +42,22 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const config = loadDirectorConfig(env ?? process.env, settings);
   const parts = processParts(givenLogger, { level: config.logLevel, format: config.logFormat });
   const { logger } = parts;
+  if (policies && Object.keys(policies).length > 0 && config.balancerModule === "" && config.relayWorkers > 1) {
+    throw new FabricError(
+      "INVALID_ARGUMENT",
+      `policies given as functions are known to this process only, and HEDDLE_RELAY_WORKERS is ${config.relayWorkers}: put them into a module (HEDDLE_BALANCER_MODULE), or set it to 1`,
+    );
+  }
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   registry.resolve(config.balancer);
-  const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  const relay = relayPath({
-    ...parts,
-    tls,
-    limits: portLimits(config),
-    messageMaxBytes: config.messageMaxBytes,
-    keepaliveMs: CLIENT_KEEPALIVE_MS,
-    reconnectMaxMs: config.heartbeatIntervalMs,
-  });
+  const directorId = config.directorId || directorIdOf(config.advertiseAddress || config.listenAddress);
+  const fleet = config.relayWorkers > 1 ? new RelayFleetServer({ ...config, directorId }, parts) : undefined;
+  const server = fleet ?? new RelayingServer(config, parts);
+  const connectWorker = workerConnections(config, parts);
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
     setBytesMax: config.descriptorsMaxBytes,
   });
-  const setHealth = describe(relay.server, catalog);
+  const setHealth = describe(server, catalog);
   const loopLag = new LoopLag();
   const store: Store = await openStore(await storeEngine(config), parts);
   if (config.dataDir === IN_MEMORY && config.etcdEndpoints.length === 0) {
@@ -72,7 +68,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     ...parts,
     config: {
       ...config,
-      directorId: config.directorId || directorIdOf(config.advertiseAddress || config.listenAddress),
+      directorId,
       address: config.listenAddress,
     },
     version: packageVersion(),
@@ -85,28 +81,14 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     },
     registry,
     store,
-    server: relay.server,
+    server,
+    ...(fleet ? { relays: fleet.fleet } : {}),
     catalog,
-    connect: (address, record) => relay.connect(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
+    connect: (address, record) => connectWorker(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
     newId,
     loopLagMs: () => loopLag.take().maxMs,
     onServing: setHealth,
   });
-}
-
-function portLimits(config: DirectorConfig): PortLimits {
-  const { connectionsMax, connectionsPerAddressMax, streamsPerConnectionMax, callsMax, headerListMaxBytes } = config;
-  return {
-    connectionsMax,
-    connectionsPerAddressMax,
-    streamsPerConnectionMax,
-    callsMax,
-    headerListMaxBytes,
-    idleMs: config.connectionIdleMs,
-    ageMaxMs: config.connectionAgeMaxMs,
-    ageGraceMs: config.connectionAgeGraceMs,
-    handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
-  };
 }
 
 /** A restarted director finds its workers by this name. At a port of chance it cannot come back, so any new name will do. */

@@ -1,4 +1,3 @@
-import { isFull } from "./capacity";
 import type { Endpoint, EndpointObserver } from "./endpoint";
 
 /** A set of positions in an array of endpoints. */
@@ -40,7 +39,7 @@ export class Availability<E extends Endpoint> implements EndpointObserver {
 
   endpointChanged(position: number): void {
     const endpoint = this.#endpoints[position]!;
-    if (isFull(endpoint)) this.#free.delete(position);
+    if (endpoint.isFull) this.#free.delete(position);
     else this.#free.add(position);
     const weight = endpoint.weight;
     this.#unsettled[position] = weight < 1 ? 1 : 0;

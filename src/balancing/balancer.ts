@@ -1,6 +1,5 @@
 import { asFabricError } from "../core/errors";
 import type { Random } from "../core/random";
-import { isFull } from "./capacity";
 import type { Endpoint } from "./endpoint";
 import { PickerCache, type PickerCacheOptions, type PickerCacheSection } from "./picker-cache";
 import type { BalancingPolicy, Picker, PickRequest, PickResult } from "./picker";
@@ -145,7 +144,7 @@ export class Balancer<E extends Endpoint> {
   #pickMember(snapshot: Snapshot<E>, memberId: string, method: string): PickResult<E> {
     snapshot.byMember ??= new Map(snapshot.endpoints.map((endpoint) => [endpoint.memberId, endpoint]));
     const endpoint = snapshot.byMember.get(memberId);
-    if (endpoint === undefined || isFull(endpoint) || !endpoint.services.has(serviceOf(method))) return WAIT;
+    if (endpoint === undefined || endpoint.isFull || !endpoint.services.has(serviceOf(method))) return WAIT;
     return { kind: "picked", endpoint };
   }
 

@@ -3,11 +3,6 @@ import type { Endpoint } from "./endpoint";
 /** Slots that a worker without a bound is compared by: at this many calls it counts as half full. */
 const UNBOUNDED_SLOTS = 100;
 
-/** Whether every declared slot is taken by calls of ours. Foreign calls are an estimate, and no reason to hold a call. */
-export function isFull(endpoint: Endpoint): boolean {
-  return endpoint.slots > 0 && endpoint.inFlight >= endpoint.slots;
-}
-
 /** Calls it executes now, whoever sent them. */
 export function usedSlots(endpoint: Endpoint): number {
   return endpoint.inFlight + endpoint.foreignCalls;
@@ -23,5 +18,5 @@ export function slotRatio(endpoint: Endpoint): number {
 export function freeSlots(endpoint: Endpoint): number {
   const slots = endpoint.slots > 0 ? endpoint.slots : UNBOUNDED_SLOTS;
   // A worker that foreign calls seem to fill still gets the smallest share: it may be free again, and refuses if it is not.
-  return isFull(endpoint) ? 0 : Math.max(0.5, slots * (1 - slotRatio(endpoint)));
+  return endpoint.isFull ? 0 : Math.max(0.5, slots * (1 - slotRatio(endpoint)));
 }

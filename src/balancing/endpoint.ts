@@ -33,8 +33,10 @@ export interface Endpoint {
   readonly slots: number;
   /** Used only when no other endpoint is ready (intent `standby`). */
   readonly standby: boolean;
-  /** Calls begun here and not finished. */
+  /** Calls of this director, or of this client, that are not finished. Those of a director's other processes are up to 50 ms old. */
   readonly inFlight: number;
+  /** Whether it takes no more calls from here: its slots are in use, or kept for the director's other processes. */
+  readonly isFull: boolean;
   /** What the worker last said of itself; `NO_LOAD` until it has said something. */
   readonly reportedLoad: Load;
   /** Calls that others (a second director, direct clients) have in flight on it: an estimate from its reports. */

@@ -1,5 +1,4 @@
 import type { Random } from "../core/random";
-import { isFull } from "./capacity";
 import type { Endpoint, EndpointObserver } from "./endpoint";
 import type { PickRequest } from "./picker";
 import type { ScoreTree } from "./score-tree";
@@ -45,7 +44,7 @@ export class ScoredTier<E extends Endpoint> implements Tier<E>, EndpointObserver
   endpointChanged(position: number): void {
     const endpoint = this.#endpoints[position]!;
     const weight = endpoint.weight;
-    this.#tree.set(position, isFull(endpoint) ? undefined : this.#score(endpoint, weight));
+    this.#tree.set(position, endpoint.isFull ? undefined : this.#score(endpoint, weight));
     if (weight < 1 && this.#isAging[position] === 0) {
       this.#isAging[position] = 1;
       this.#aging.push(position);

@@ -71,7 +71,10 @@ export class TrackedEndpoint implements Endpoint {
   #standby: boolean;
   #reportedLoad: Load;
   #foreignEstimate = 0;
-  #inFlight = 0;
+  /** Begun here and not finished. */
+  #begun = 0;
+  #callsElsewhere = 0;
+  #slotsElsewhere = 0;
   #started = 0;
   #ok = 0;
   #failed = 0;
@@ -118,7 +121,12 @@ export class TrackedEndpoint implements Endpoint {
   }
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#begun + this.#callsElsewhere;
+  }
+
+  get isFull(): boolean {
+    // Foreign calls are an estimate, and no reason to hold a call.
+    return this.#slots > 0 && this.#begun >= this.#slots - this.#slotsElsewhere;
   }
 
   get reportedLoad(): Load {
@@ -162,10 +170,10 @@ export class TrackedEndpoint implements Endpoint {
 
   begin(): Accounting {
     const startedAtMs = this.#clock.monotonicMs();
-    if (this.#inFlight === 0) this.#latency.wake(startedAtMs);
+    if (this.#begun === 0) this.#latency.wake(startedAtMs);
     this.#started += 1;
-    this.#inFlight += 1;
-    this.#announce(this.#inFlight === this.#slots);
+    this.#begun += 1;
+    this.#announce(this.isFull);
     return new CallAccounting(startedAtMs, this.#finish);
   }
 
@@ -178,10 +186,18 @@ export class TrackedEndpoint implements Endpoint {
     if (traits.standby !== undefined) this.#standby = traits.standby;
     if (traits.reportedLoad !== undefined) {
       this.#reportedLoad = traits.reportedLoad;
-      const foreign = traits.reportedLoad.inFlight - this.#inFlight;
+      const foreign = traits.reportedLoad.inFlight - this.inFlight;
       this.#foreignEstimate += FOREIGN_GAIN * (foreign - this.#foreignEstimate);
     }
     this.#announce(traits.slots !== undefined);
+  }
+
+  /** Calls that the director's other processes have on it, and how many of `slots` are for them alone. Without them both are 0. */
+  setElsewhere(calls: number, slots: number): void {
+    const isOtherShare = slots !== this.#slotsElsewhere;
+    this.#callsElsewhere = calls;
+    this.#slotsElsewhere = slots;
+    this.#announce(isOtherShare);
   }
 
   /** The worker started anew: its meters of speed and failure begin anew too, with slow start. Calls in flight stay counted. */
@@ -212,9 +228,8 @@ export class TrackedEndpoint implements Endpoint {
 
   /** One function for all calls, which costs each less than one of its own. */
   readonly #finish = (startedAtMs: number, outcome: CallOutcome): void => {
-    const wasFull = this.#inFlight === this.#slots;
-    let availabilityChanged = wasFull;
-    this.#inFlight -= 1; // E1
+    let availabilityChanged = this.isFull;
+    this.#begun -= 1; // E1
     if (outcome === "cancelled") {
       this.#cancelled += 1; // E2
     } else {

@@ -1,5 +1,4 @@
 import type { Random } from "../core/random";
-import { isFull } from "./capacity";
 import type { Endpoint, EndpointObserver } from "./endpoint";
 import { FreeList } from "./free-list";
 import type { PickRequest } from "./picker";
@@ -51,7 +50,7 @@ export class TwoChoicesTier<E extends Endpoint> implements Tier<E>, EndpointObse
 
   endpointChanged(position: number): void {
     const endpoint = this.#endpoints[position]!;
-    if (isFull(endpoint)) this.#free.delete(position);
+    if (endpoint.isFull) this.#free.delete(position);
     else this.#free.add(position);
     this.#costs[position] = this.#cost.lasting(endpoint);
   }

@@ -153,6 +153,12 @@ export const directorSettings = {
     max: 3_600_000,
     doc: "How long an assignment (AssignWorker) counts towards its worker's load unless it is renewed or released. Lower frees the load of vanished clients sooner; clients renew at a third of it.",
   }),
+  relayWorkers: integer("HEDDLE_RELAY_WORKERS", {
+    default: 1,
+    min: 1,
+    max: 64,
+    doc: "How many processes carry the calls that pass through. 1 is the director's own process, with no other. With more, the director accepts the connections and hands each to the process with the fewest, for good: a single connection uses a single core. Each process connects to every worker, and HEDDLE_QUEUE_MAX is divided among them. As many as there are cores, if relaying is what keeps the director busy.",
+  }),
   dataKeepaliveMs,
   drainTimeoutMs,
   descriptorsMaxBytes: bytes("HEDDLE_DESCRIPTORS_MAX_BYTES", {

@@ -20,6 +20,7 @@ import type { ClusterView } from "./cluster-view";
 import { durable } from "./member-rpcs";
 import type { MemberReport } from "./member-report";
 import { encodeRecord, KEYS } from "./records";
+import { sumOfCalls, sumOfMemberCalls, type Relays } from "./relays";
 import type { Sessions } from "./sessions";
 import type { PooledEndpoint, WorkerPool } from "./worker-pool";
 
@@ -34,6 +35,7 @@ export interface ClusterRpcsParts {
   readonly pool: WorkerPool;
   readonly balancer: Balancer<PooledEndpoint>;
   readonly dispatcher: Dispatcher<PooledEndpoint>;
+  readonly relays: Relays;
   readonly registry: PolicyRegistry;
   readonly assignments: Assignments;
   readonly attach: AttachService;
@@ -128,14 +130,14 @@ function health(parts: ClusterRpcsParts) {
 }
 
 function stats(parts: ClusterRpcsParts) {
-  const { dispatcher, pool, report, clock } = parts;
-  const { counts } = dispatcher;
+  const { dispatcher, relays, pool, report, clock } = parts;
+  const counts = sumOfCalls(dispatcher.counts, relays.calls());
   const records = report.records();
   const perMember: MemberStats[] = [];
   for (const { memberId } of records) {
     const endpoint = pool.endpoint(memberId);
     if (!endpoint) continue;
-    const { started, ok, failed, cancelled } = endpoint.counts;
+    const { started, ok, failed, cancelled, meanLatencyMs } = sumOfMemberCalls(endpoint, relays.memberCalls(memberId));
     perMember.push({
       memberId,
       callsStarted: BigInt(started),
@@ -143,7 +145,7 @@ function stats(parts: ClusterRpcsParts) {
       callsFailed: BigInt(failed),
       callsCancelled: BigInt(cancelled),
       inFlight: endpoint.inFlight,
-      latencyEwmaMs: endpoint.meanLatencyMs,
+      latencyEwmaMs: meanLatencyMs,
     });
   }
   return {

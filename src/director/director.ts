@@ -26,6 +26,8 @@ import { MemberWriter } from "./member-writer";
 import { MembershipHost } from "./membership-host";
 import { PoolLog } from "./pool-log";
 import { ELECTION_PREFIX, type DirectorRecord } from "./records";
+import { NO_RELAYS, type Relays } from "./relays";
+import { relaySource } from "./relay-source";
 import { ServiceContracts } from "./service-contracts";
 import { Sessions } from "./sessions";
 import { displayName, followView } from "./view-follower";
@@ -74,6 +76,8 @@ export interface DirectorParts {
   /** Closed by the director when it stops. */
   readonly store: Store;
   readonly server: DirectorServer;
+  /** Default: none, calls come to `server`. */
+  readonly relays?: Relays;
   /** What reflection answers from. */
   readonly catalog: DescriptorCatalog;
   connect(address: string, record: MemberRecord): Connection;
@@ -109,6 +113,7 @@ export class Director {
   readonly #events: EventLog;
   readonly #shortage: Shortage;
   readonly #poolLog: PoolLog;
+  readonly #relays: Relays;
   readonly #pickListeners = new Set<() => void>();
   readonly #startedAtMs: number;
   #startedAtUnixMs = 0;
@@ -122,6 +127,7 @@ export class Director {
     this.#parts = parts;
     const { clock, random, logger, config, store, registry, catalog } = parts;
     const { directorId } = config;
+    this.#relays = parts.relays ?? NO_RELAYS;
     this.#startedAtMs = clock.monotonicMs();
     this.#view = new ClusterView(store, logger);
     this.#events = new EventLog(this.#view, clock);
@@ -151,7 +157,7 @@ export class Director {
       options: parts.membership,
       sessions: this.#sessions,
       writer: this.#writer,
-      readinessChanged: (memberId) => this.#pool.refresh(memberId),
+      readinessChanged: (memberId) => this.#refresh(memberId),
     });
     this.#balancer = new Balancer({ random, registry, policy: config.balancer });
     this.#pool = new WorkerPool({
@@ -184,6 +190,7 @@ export class Director {
       view: this.#view,
       logger,
       members: () => this.#report.records().filter(({ state }) => state !== "dead" && state !== "left"),
+      changed: () => this.#relays.settingsChanged(),
     });
     this.#assignments = new Assignments(clock, config.assignmentTtlMs);
     this.#attach = this.#makeAttachService();
@@ -192,13 +199,22 @@ export class Director {
       directorId,
       logger,
       membership: this.#membership,
-      pool: this.#pool,
+      refresh: (memberId) => this.#refresh(memberId),
       contracts: this.#contracts,
       sessions: this.#sessions,
       balancer: this.#balancer,
       defaultPolicy: config.balancer,
       changed: () => this.#tellWatchers(),
     });
+    this.#relays.follow(
+      relaySource({
+        ...parts,
+        view: this.#view,
+        membership: this.#membership,
+        pool: this.#pool,
+        balancer: this.#balancer,
+      }),
+    );
   }
 
   /** host:port by which others reach it; known after `start`. */
@@ -338,11 +354,12 @@ export class Director {
       stored: (memberId) => this.#view.members.get(memberId),
       hasDescriptors: (hash) => this.#contracts.has(hash),
       takeDescriptors: (hash, bytes) => this.#contracts.take(hash, bytes),
-      unpublished: () => this.#pool.whenPublished(),
+      unpublished: () => this.#pickedAnew(),
       events: (signal) => this.#events.watch(this.#view.revision, signal),
       beat: (memberId) => {
         const load = this.#membership.get(memberId)?.load;
         if (load) this.#pool.reportLoad(memberId, load);
+        this.#relays.loadChanged(memberId);
       },
     });
   }
@@ -364,6 +381,7 @@ export class Director {
       pool: this.#pool,
       balancer: this.#balancer,
       dispatcher: this.#dispatcher,
+      relays: this.#relays,
       assignments: this.#assignments,
       attach: this.#attach,
       sessions: this.#sessions,
@@ -373,7 +391,10 @@ export class Director {
       loopLagMs: () => this.#parts.loopLagMs(),
       leader: () => this.#leadership?.current(),
       transferLeadership: (to) => this.#transferLeadership(to),
-      caughtUp: (revision) => this.#view.caughtUp(revision),
+      caughtUp: async (revision) => {
+        await this.#view.caughtUp(revision);
+        await this.#pickedAnew();
+      },
       revision: () => this.#view.revision,
       ready: () => this.#pool.ready,
       policy: () => this.#balancer.policyName,
@@ -391,7 +412,19 @@ export class Director {
     this.#tellWatchers();
   }
 
+  /** What decides about the member has changed. */
+  #refresh(memberId: string): void {
+    this.#pool.refresh(memberId);
+    this.#relays.memberChanged(memberId);
+  }
+
+  /** Resolves when no call is decided any more by what was before. */
+  async #pickedAnew(): Promise<void> {
+    await Promise.all([this.#pool.whenPublished(), this.#relays.caughtUp()]);
+  }
+
   #tellWatchers(): void {
+    this.#relays.settingsChanged();
     for (const listener of this.#pickListeners) listener();
   }
 

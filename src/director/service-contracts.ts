@@ -17,6 +17,8 @@ export interface ServiceContractsParts {
   readonly logger: Logger;
   /** Members that may answer calls, local ones included. */
   members(): Iterable<MemberIdentity>;
+  /** Told after what is known of methods may have changed. */
+  changed(): void;
 }
 
 /**
@@ -115,6 +117,7 @@ export class ServiceContracts {
       }
     }
     if (added) catalog.sync(members);
+    this.#parts.changed();
   }
 
   /** Deletes contracts from the store that no member has any more, dead and departed ones included: they may come back. */

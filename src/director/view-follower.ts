@@ -7,16 +7,17 @@ import type { ClusterView, FactChange } from "./cluster-view";
 import type { MembershipHost } from "./membership-host";
 import type { ServiceContracts } from "./service-contracts";
 import type { Sessions } from "./sessions";
-import type { PooledEndpoint, WorkerPool } from "./worker-pool";
+import type { PooledEndpoint } from "./worker-pool";
 
 export interface ViewFollowers {
   readonly directorId: string;
   readonly logger: Logger;
   readonly membership: MembershipHost;
-  readonly pool: WorkerPool;
   readonly contracts: ServiceContracts;
   readonly sessions: Sessions;
   readonly balancer: Balancer<PooledEndpoint>;
+  /** Told when what decides about a member has changed. */
+  refresh(memberId: string): void;
   /** The policy while nobody set one for the cluster. */
   readonly defaultPolicy: string;
   /** Told when watchers of endpoints should look again: the policy or the directors changed. */
@@ -34,11 +35,11 @@ function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): 
   switch (fact.kind) {
     case "member":
       releaseIfMoved(parts, fact.id, fact.value);
-      parts.pool.refresh(fact.id);
+      parts.refresh(fact.id);
       parts.contracts.syncSoon();
       return;
     case "intent":
-      parts.pool.refresh(fact.id);
+      parts.refresh(fact.id);
       tellIntent(view, parts, fact.id);
       return;
     case "balancing":

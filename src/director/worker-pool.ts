@@ -18,6 +18,9 @@ export class PooledEndpoint extends TrackedEndpoint {
   }
 }
 
+/** What the pool asks of a member's home director. */
+export type LocalView = Pick<MemberView, "ready" | "notReadyReason" | "load" | "dataLinkUp">;
+
 export interface WorkerPoolParts {
   readonly clock: Clock;
   readonly slowStartMs: number;
@@ -26,7 +29,7 @@ export interface WorkerPoolParts {
   record(memberId: string): MemberRecord | undefined;
   intent(memberId: string): Intent;
   /** The member as its home director sees it; `undefined` when another director is its home. */
-  local(memberId: string): MemberView | undefined;
+  local(memberId: string): LocalView | undefined;
   connect(address: string, record: MemberRecord): Connection;
   /** The data connection to a member came up or broke. */
   linkChanged(memberId: string, up: boolean, reason: string, address: string): void;

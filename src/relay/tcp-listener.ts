@@ -6,8 +6,9 @@ import { FabricError, messageOf } from "../core/errors";
 export class TcpListener {
   readonly #server: Server;
 
-  constructor(onSocket: (socket: Socket) => void) {
-    this.#server = createServer({ noDelay: true }, onSocket);
+  /** @param paused - nothing is read from the connections, so that another process can take them over whole */
+  constructor(onSocket: (socket: Socket) => void, paused = false) {
+    this.#server = createServer({ noDelay: true, pauseOnConnect: paused }, onSocket);
   }
 
   /**

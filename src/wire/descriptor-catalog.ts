@@ -28,6 +28,7 @@ export class DescriptorCatalog {
   readonly #entries = new Map<string, Entry>();
   #sizeBytes = 0;
   #methods: ReadonlyMap<string, MethodTraits> = new Map();
+  #idempotentPaths: readonly string[] = [];
   /** Served by members that have no descriptor set, or whose set has not come yet. */
   #undescribed: readonly string[] = [];
 
@@ -127,6 +128,11 @@ export class DescriptorCatalog {
   /** What the contract says of a method, by "/package.Service/Method"; `undefined` when no set declares it. */
   method(path: string): MethodTraits | undefined {
     return this.#methods.get(path);
+  }
+
+  /** Methods that may be run twice, by path. The same array until contracts come or go. */
+  get idempotentPaths(): readonly string[] {
+    return this.#idempotentPaths;
   }
 
   /** Full names of all services, sorted: the own ones, and those that attached workers serve. */
@@ -234,6 +240,7 @@ export class DescriptorCatalog {
       }
     }
     this.#methods = methods;
+    this.#idempotentPaths = [...methods].flatMap(([path, { idempotent }]) => (idempotent ? [path] : []));
   }
 }
 

@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: ["core", "wire", "rpc"],
   client: ["core", "wire", "rpc", "balancing"],
   director: ["core", "membership", "balancing", "store", "wire", "relay"],
+  "relay-process": ["core", "balancing", "director"],
   gateway: ["core", "wire", "client"],
   dashboard: ["core", "wire", "client"],
   cli: ["core", "config", "wire", "client"],

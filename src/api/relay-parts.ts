@@ -1,0 +1,93 @@
+import type { DirectorConfig } from "../config/director-settings";
+import type { Connection } from "../core/call";
+import { dialer } from "../relay/dial";
+import { RelayConnection, type RelayConnectionOptions } from "../relay/relay-connection";
+import type { PortLimits } from "../relay/port-limits";
+import { RelayServer } from "../relay/relay-server";
+import { ATTACH_PATH } from "../wire/attach-stream";
+import { dialingTls, servingTls } from "../wire/tls";
+import type { ProcessParts } from "./process-parts";
+
+/**
+ * PINGs to whoever connects to the director: only to let go of machines that vanished. Patient, because a director that stalls
+ * under a burst of joins would otherwise cut the connections that wait for it; silent workers are found by their heartbeats.
+ */
+const CLIENT_KEEPALIVE_MS = 20_000;
+
+/** The :authority of calls of the director's own services. */
+const CONTROL_NAME = "localhost";
+
+export interface RelayServerParts extends ProcessParts {
+  /** Default: all that the settings say. */
+  readonly limits?: Partial<PortLimits>;
+  /** Whether a path is one of the director's own services. */
+  isControl(path: string): boolean;
+}
+
+/** @throws FabricError INVALID_ARGUMENT that names a TLS file that cannot be used */
+export function relayServer(config: DirectorConfig, parts: RelayServerParts): RelayServer {
+  return new RelayServer({
+    limits: portLimits(config),
+    ...parts,
+    tls: servingTls(tlsFiles(config)),
+    messageMaxBytes: config.messageMaxBytes,
+    keepaliveMs: CLIENT_KEEPALIVE_MS,
+    isLasting: (path) => path === ATTACH_PATH,
+  });
+}
+
+/** What the director's port may cost. */
+export function portLimits(config: DirectorConfig): PortLimits {
+  const { connectionsMax, connectionsPerAddressMax, streamsPerConnectionMax, callsMax, headerListMaxBytes } = config;
+  return {
+    connectionsMax,
+    connectionsPerAddressMax,
+    streamsPerConnectionMax,
+    callsMax,
+    headerListMaxBytes,
+    idleMs: config.connectionIdleMs,
+    ageMaxMs: config.connectionAgeMaxMs,
+    ageGraceMs: config.connectionAgeGraceMs,
+    handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
+  };
+}
+
+/**
+ * How to connect to workers.
+ * @throws FabricError INVALID_ARGUMENT that names a TLS file that cannot be used
+ */
+export function workerConnections(config: DirectorConfig, { clock, random }: ProcessParts) {
+  const secureContext = dialingTls(tlsFiles(config));
+  const dial = dialer(secureContext);
+  return (address: string, keepaliveMs: number): Connection =>
+    new RelayConnection(address, {
+      clock,
+      random,
+      scheme: secureContext === undefined ? "http" : "https",
+      dial,
+      keepaliveMs,
+      messageMaxBytes: config.messageMaxBytes,
+      reconnectMaxMs: config.heartbeatIntervalMs,
+    });
+}
+
+/** A way to the director's own services from another process. */
+export function controlConnection(
+  config: DirectorConfig,
+  { clock, random }: ProcessParts,
+  dial: RelayConnectionOptions["dial"],
+): Connection {
+  return new RelayConnection(CONTROL_NAME, {
+    clock,
+    random,
+    scheme: "http",
+    dial,
+    keepaliveMs: 0,
+    messageMaxBytes: config.messageMaxBytes,
+    reconnectMaxMs: 50,
+  });
+}
+
+function tlsFiles({ tlsCertFile, tlsKeyFile, tlsCaFile }: DirectorConfig) {
+  return { certFile: tlsCertFile, keyFile: tlsKeyFile, caFile: tlsCaFile };
+}

@@ -1,0 +1,89 @@
+import { connect, type Socket } from "node:net";
+import { createPolicyRegistry } from "../balancing/policy-registry";
+import type { BalancingPolicy } from "../balancing/picker";
+import type { DirectorConfig } from "../config/director-settings";
+import type { LogFields, Logger } from "../core/logger";
+import { systemClock } from "../platform/system-clock";
+import { systemRandom } from "../platform/system-random";
+import type { FromRelay, ToRelay } from "../relay-process/messages";
+import { ControlLinks } from "../relay-process/control-links";
+import { RelayProcess } from "../relay-process/relay-process";
+import { controlConnection, portLimits, relayServer, workerConnections } from "./relay-parts";
+
+/** What a relay process is told first. */
+export interface RelaySettings {
+  readonly config: DirectorConfig;
+  /** Path of the socket where the director serves its own services. */
+  readonly controlSocket: string;
+  /** "/package.Service/Method" of these. */
+  readonly controlPaths: readonly string[];
+}
+
+/** A relay process that runs, for the program that has the channel to the director. */
+export interface RunningRelay {
+  receive(message: ToRelay, socket: Socket | undefined): void;
+}
+
+/**
+ * Starts to relay calls.
+ * @param send - to the director
+ * @throws FabricError when the policy or the TLS files cannot be used
+ */
+export function startRelay(
+  { config, controlSocket, controlPaths }: RelaySettings,
+  policies: Readonly<Record<string, BalancingPolicy>>,
+  send: (message: FromRelay) => void,
+): RunningRelay {
+  const parts = { clock: systemClock, random: systemRandom(), logger: sendingLogger(send, {}) };
+  const registry = createPolicyRegistry({ extra: policies });
+  const ownPaths = new Set(controlPaths);
+  const limits = { ...portLimits(config), callsMax: Math.ceil(config.callsMax / config.relayWorkers) };
+  const server = relayServer(config, { ...parts, limits, isControl: (path) => ownPaths.has(path) });
+  const connectWorker = workerConnections(config, parts);
+  const relay = new RelayProcess({
+    ...parts,
+    config: { ...config, queueMax: Math.ceil(config.queueMax / config.relayWorkers) },
+    registry,
+    server,
+    connect: (address, record) => connectWorker(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
+    send,
+  });
+  const control = new ControlLinks(parts.clock, () => controlConnection(config, parts, () => connect(controlSocket)));
+  server.handleControl((call, connection) => control.pass(call, connection));
+  return {
+    receive: (message, socket) => {
+      switch (message.kind) {
+        case "update":
+          void relay.apply(message.update);
+          return;
+        case "connection":
+          // It is not there when the client has gone already.
+          if (socket) relay.accept(socket);
+          else relay.lost();
+          return;
+        case "drain":
+          void relay.drain();
+          return;
+        case "stop":
+          relay.stop(message.reason);
+          control.close();
+          return;
+        case "start":
+          return;
+      }
+    },
+  };
+}
+
+/** Logs where the director logs. The fields go with the line, and the director adds which process it was. */
+function sendingLogger(send: (message: FromRelay) => void, bound: LogFields): Logger {
+  const log = (level: "debug" | "info" | "warn" | "error") => (message: string, fields?: LogFields) =>
+    send({ kind: "log", level, message, fields: { ...bound, ...fields } });
+  return {
+    debug: log("debug"),
+    info: log("info"),
+    warn: log("warn"),
+    error: log("error"),
+    child: (fields) => sendingLogger(send, { ...bound, ...fields }),
+  };
+}

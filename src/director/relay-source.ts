@@ -1,0 +1,40 @@
+import type { Balancer } from "../balancing/balancer";
+import { DEFAULT_INTENT } from "../core/member";
+import type { DescriptorCatalog } from "../wire/descriptor-catalog";
+import type { ClusterView } from "./cluster-view";
+import type { MembershipHost } from "./membership-host";
+import type { RelaySource } from "./relays";
+import type { PooledEndpoint, WorkerPool } from "./worker-pool";
+
+export interface RelaySourceParts {
+  readonly view: ClusterView;
+  readonly membership: MembershipHost;
+  readonly pool: WorkerPool;
+  readonly balancer: Balancer<PooledEndpoint>;
+  readonly catalog: DescriptorCatalog;
+}
+
+/** What a director lets its relay processes know, read from where it has it. */
+export function relaySource({ view, membership, pool, balancer, catalog }: RelaySourceParts): RelaySource {
+  return {
+    memberIds: () =>
+      new Set([...view.members.keys(), ...[...membership.members()].map(({ record }) => record.memberId)]),
+    facts: (memberId) => {
+      const local = membership.get(memberId);
+      const stored = view.members.get(memberId);
+      const record = stored ?? local?.record;
+      if (!record) return undefined;
+      const intent = view.intent(memberId);
+      return {
+        record,
+        shared: stored !== undefined,
+        ...(intent === DEFAULT_INTENT ? {} : { intent }),
+        ...(local ? { local: { ready: local.ready, notReadyReason: local.notReadyReason } } : {}),
+      };
+    },
+    load: (memberId) => membership.get(memberId)?.load,
+    policy: () => balancer.policyName,
+    idempotentPaths: () => catalog.idempotentPaths,
+    inFlight: (memberId, calls) => pool.endpoint(memberId)?.setElsewhere(calls, 0),
+  };
+}

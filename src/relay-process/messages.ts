@@ -1,0 +1,63 @@
+import type { DispatcherCounts } from "../balancing/dispatcher";
+import type { EndpointCounts } from "../balancing/tracked-endpoint";
+import type { LogFields } from "../core/logger";
+import type { Load } from "../core/member";
+import type { MemberFacts } from "../director/relays";
+
+/**
+ * What a director's process and one of its relay processes say to each other, as JSON over the channel that comes with a child
+ * process. It is ordered, and ends with either of them. Both are always of the same version.
+ */
+
+/** What changed since the update before; the first says everything. */
+export interface Update {
+  /** Counts from 1. */
+  readonly revision: number;
+  /** `null` for those that are members no more. */
+  readonly members?: readonly (readonly [memberId: string, facts: MemberFacts | null])[];
+  readonly loads?: readonly (readonly [memberId: string, load: Load])[];
+  readonly policy?: string;
+  readonly idempotentPaths?: readonly string[];
+  /** Calls that the other relay processes have on the member. */
+  readonly elsewhere?: readonly (readonly [memberId: string, calls: number])[];
+}
+
+/** What one relay process counts. Numbers are since its start, so that none is lost with a message. */
+export interface Tally {
+  readonly calls: DispatcherCounts;
+  /** Those that changed since the tally before. */
+  readonly members: readonly MemberTally[];
+  /** Connections of clients that were handed over and have ended. */
+  readonly connectionsEnded: number;
+}
+
+export interface MemberTally extends EndpointCounts {
+  readonly memberId: string;
+  readonly inFlight: number;
+  readonly meanLatencyMs: number;
+}
+
+export type ToRelay<Settings = unknown> =
+  /** First, and once. */
+  | { readonly kind: "start"; readonly settings: Settings }
+  | { readonly kind: "update"; readonly update: Update }
+  /** Comes with the socket of a client. */
+  | { readonly kind: "connection" }
+  | { readonly kind: "drain" }
+  | { readonly kind: "stop"; readonly reason: string };
+
+export type FromRelay =
+  /** The first update is applied: it takes connections. */
+  | { readonly kind: "ready" }
+  /** It cannot start. */
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "applied"; readonly revision: number }
+  | { readonly kind: "tally"; readonly tally: Tally }
+  /** After `drain`: the last call has ended. */
+  | { readonly kind: "drained" }
+  | {
+      readonly kind: "log";
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly message: string;
+      readonly fields: LogFields;
+    };

@@ -1,0 +1,94 @@
+import type { Load } from "../core/member";
+import type { MemberFacts, RelaySource } from "../director/relays";
+import type { Update } from "./messages";
+
+/**
+ * What one relay process has not been told yet. Only what changed is kept, not the values: these are read when an update is
+ * taken, so any number of changes of a member takes the room of one.
+ */
+export class PendingUpdate {
+  readonly #source: RelaySource;
+  readonly #members = new Set<string>();
+  readonly #loads = new Set<string>();
+  readonly #elsewhere = new Map<string, number>();
+  #settingsMayDiffer = true;
+  #policy: string | undefined;
+  #idempotentPaths: readonly string[] | undefined;
+  #revision = 0;
+
+  constructor(source: RelaySource) {
+    this.#source = source;
+    for (const memberId of source.memberIds()) {
+      this.#members.add(memberId);
+      this.#loads.add(memberId);
+    }
+  }
+
+  /** Of the latest update taken. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Whether there is anything to tell that decides who may be picked, or how. */
+  get isUrgent(): boolean {
+    return this.#members.size > 0 || this.#settingsMayDiffer;
+  }
+
+  get isEmpty(): boolean {
+    return !this.isUrgent && this.#loads.size === 0 && this.#elsewhere.size === 0;
+  }
+
+  memberChanged(memberId: string): void {
+    this.#members.add(memberId);
+  }
+
+  loadChanged(memberId: string): void {
+    this.#loads.add(memberId);
+  }
+
+  elsewhereChanged(memberId: string, calls: number): void {
+    this.#elsewhere.set(memberId, calls);
+  }
+
+  settingsChanged(): void {
+    this.#settingsMayDiffer = true;
+  }
+
+  /** Everything that is pending, as one update. It is not pending any more. */
+  take(): Update {
+    this.#revision += 1;
+    const members = [...this.#members].map((memberId): [string, MemberFacts | null] => [
+      memberId,
+      this.#source.facts(memberId) ?? null,
+    ]);
+    const loads = [...this.#loads].flatMap((memberId): [string, Load][] => {
+      const load = this.#source.load(memberId);
+      return load ? [[memberId, load]] : [];
+    });
+    const elsewhere = [...this.#elsewhere];
+    this.#members.clear();
+    this.#loads.clear();
+    this.#elsewhere.clear();
+    return {
+      revision: this.#revision,
+      ...(members.length > 0 ? { members } : {}),
+      ...(loads.length > 0 ? { loads } : {}),
+      ...(elsewhere.length > 0 ? { elsewhere } : {}),
+      ...this.#takeSettings(),
+    };
+  }
+
+  #takeSettings(): Pick<Update, "policy" | "idempotentPaths"> {
+    if (!this.#settingsMayDiffer) return {};
+    this.#settingsMayDiffer = false;
+    const policy = this.#source.policy();
+    const idempotentPaths = this.#source.idempotentPaths();
+    const changed = {
+      ...(policy === this.#policy ? {} : { policy }),
+      ...(idempotentPaths === this.#idempotentPaths ? {} : { idempotentPaths }),
+    };
+    this.#policy = policy;
+    this.#idempotentPaths = idempotentPaths;
+    return changed;
+  }
+}

@@ -1,0 +1,210 @@
+import type { Socket } from "node:net";
+import type { Clock } from "../core/clock";
+import type { Logger } from "../core/logger";
+import { PacedTask } from "../core/paced-task";
+import type { RelaySource } from "../director/relays";
+import { TALLY_EVERY_MS } from "./call-counts";
+import type { FromRelay, MemberTally, Tally, ToRelay } from "./messages";
+import { PendingUpdate } from "./pending-update";
+
+/** The way to a process. `send` never throws: what cannot be sent is lost with the process, and a socket is closed. */
+export interface RelayChannel {
+  send(message: ToRelay, socket?: Socket): void;
+  onMessage(listener: (message: FromRelay) => void): void;
+  /** Told once, when the process has ended. */
+  onEnd(listener: (reason: string) => void): void;
+  kill(): void;
+}
+
+export interface RelayHandleParts {
+  readonly clock: Clock;
+  /** Gets the lines that the process logs. */
+  readonly logger: Logger;
+  readonly channel: RelayChannel;
+  readonly source: RelaySource;
+  readonly settings: unknown;
+  ready(): void;
+  /** It cannot start, and ends. */
+  failed(reason: string): void;
+  tallied(members: readonly MemberTally[]): void;
+  ended(reason: string): void;
+}
+
+/** After so long without an answer a process gets no new connections: it stands still. */
+const STUCK_MS = 5_000;
+/** What a process that was told to stop may take to send its last answers. */
+const STOP_MS = 2_000;
+
+/**
+ * A relay process as its director sees it.
+ * - H1 one update is under way at a time, and what changes meanwhile is the next: a process that stands still costs a set of names.
+ * - H2 what decides who may be picked is sent before any other event of the loop is handled, unless an update is under way; loads
+ *   and counts wait for 50 ms.
+ */
+export class RelayHandle {
+  readonly #parts: RelayHandleParts;
+  readonly #pending: PendingUpdate;
+  readonly #task: PacedTask;
+  readonly #members = new Map<string, MemberTally>();
+  readonly #told = new Map<string, number>();
+  #tally: Tally | undefined;
+  #waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
+  #whenDrained: (() => void)[] = [];
+  #underWaySinceMs: number | undefined;
+  #handedOver = 0;
+  #ready = false;
+  #ended = false;
+  #cancelKill = () => {};
+
+  constructor(parts: RelayHandleParts) {
+    this.#parts = parts;
+    const { channel, clock, source, settings } = parts;
+    this.#pending = new PendingUpdate(source);
+    this.#task = new PacedTask(
+      clock,
+      () => this.#flush(),
+      () => TALLY_EVERY_MS,
+    );
+    channel.onMessage((message) => this.#receive(message));
+    channel.onEnd((reason) => this.#end(reason));
+    channel.send({ kind: "start", settings });
+    this.#task.now();
+  }
+
+  get isReady(): boolean {
+    return this.#ready && !this.#ended;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  get isStuck(): boolean {
+    return this.#underWaySinceMs !== undefined && this.#parts.clock.monotonicMs() - this.#underWaySinceMs > STUCK_MS;
+  }
+
+  /** Connections of clients that it has. */
+  get connections(): number {
+    return this.#handedOver - (this.#tally?.connectionsEnded ?? 0);
+  }
+
+  get calls(): Tally["calls"] | undefined {
+    return this.#tally?.calls;
+  }
+
+  member(memberId: string): MemberTally | undefined {
+    return this.#members.get(memberId);
+  }
+
+  members(): Iterable<MemberTally> {
+    return this.#members.values();
+  }
+
+  accept(socket: Socket): void {
+    this.#handedOver += 1;
+    this.#parts.channel.send({ kind: "connection" }, socket);
+  }
+
+  memberChanged(memberId: string): void {
+    this.#pending.memberChanged(memberId);
+    this.#task.now();
+  }
+
+  settingsChanged(): void {
+    this.#pending.settingsChanged();
+    this.#task.now();
+  }
+
+  loadChanged(memberId: string): void {
+    this.#pending.loadChanged(memberId);
+    this.#task.soon();
+  }
+
+  /** How many calls the other processes have on the member. */
+  elsewhereChanged(memberId: string, calls: number): void {
+    if ((this.#told.get(memberId) ?? 0) === calls) return;
+    this.#told.set(memberId, calls);
+    this.#pending.elsewhereChanged(memberId, calls);
+    this.#task.soon();
+  }
+
+  forget(memberId: string): void {
+    this.#members.delete(memberId);
+    this.#told.delete(memberId);
+  }
+
+  /** Resolves when the process acts by all that it was to be told before, or has ended. */
+  caughtUp(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    const { isUrgent, revision } = this.#pending;
+    if (!isUrgent && this.#underWaySinceMs === undefined) return Promise.resolve();
+    if (isUrgent) this.#task.now();
+    return new Promise((resolve) => this.#waiting.push({ revision: isUrgent ? revision + 1 : revision, resolve }));
+  }
+
+  /** Resolves when its last call has ended, or it has. */
+  drain(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    this.#parts.channel.send({ kind: "drain" });
+    return new Promise((resolve) => this.#whenDrained.push(resolve));
+  }
+
+  stop(reason: string): void {
+    if (this.#ended) return;
+    const { channel, clock } = this.#parts;
+    this.#task.cancel();
+    channel.send({ kind: "stop", reason });
+    this.#cancelKill = clock.after(STOP_MS, () => channel.kill());
+  }
+
+  #flush(): void {
+    if (this.#ended || this.#underWaySinceMs !== undefined || this.#pending.isEmpty) return; // H1
+    this.#underWaySinceMs = this.#parts.clock.monotonicMs();
+    this.#parts.channel.send({ kind: "update", update: this.#pending.take() });
+  }
+
+  #receive(message: FromRelay): void {
+    const { logger } = this.#parts;
+    switch (message.kind) {
+      case "ready":
+        this.#ready = true;
+        this.#parts.ready();
+        return;
+      case "failed":
+        this.#parts.failed(message.reason);
+        return;
+      case "applied":
+        this.#applied(message.revision);
+        return;
+      case "tally":
+        this.#tally = message.tally;
+        for (const member of message.tally.members) this.#members.set(member.memberId, member);
+        this.#parts.tallied(message.tally.members);
+        return;
+      case "drained":
+        for (const resolve of this.#whenDrained.splice(0)) resolve();
+        return;
+      case "log":
+        logger[message.level](message.message, message.fields);
+        return;
+    }
+  }
+
+  #applied(revision: number): void {
+    this.#underWaySinceMs = undefined;
+    const reached = this.#waiting.filter((each) => each.revision <= revision);
+    this.#waiting = this.#waiting.filter((each) => each.revision > revision);
+    for (const { resolve } of reached) resolve();
+    if (this.#pending.isUrgent) this.#task.now();
+    else if (!this.#pending.isEmpty) this.#task.soon();
+  }
+
+  #end(reason: string): void {
+    this.#ended = true;
+    this.#task.cancel();
+    this.#cancelKill();
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+    for (const resolve of this.#whenDrained.splice(0)) resolve();
+    this.#parts.ended(reason);
+  }
+}
