@@ -102,9 +102,9 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
   attempt(endpoint: E, number: number, timeoutMs: number | undefined): void {
     this.#attempts = number;
     this.#servedBy = endpoint.memberId;
-    const { path } = this.#call;
+    const { path, source } = this.#call;
     const { metadata, retryBufferBytes } = this.#plan;
-    const start = timeoutMs === undefined ? { path, metadata } : { path, metadata, timeoutMs };
+    const start = timeoutMs === undefined ? { path, metadata, source } : { path, metadata, source, timeoutMs };
     const outgoing = endpoint.connection.start(start, new Answer(this, this.#call));
     this.#outgoing = outgoing;
     let taken = true;

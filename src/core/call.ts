@@ -1,4 +1,5 @@
 import type { CallMetadata } from "./call-metadata";
+import type { CallSource } from "./call-source";
 import type { FabricError } from "./errors";
 import type { Status } from "./status";
 
@@ -23,6 +24,8 @@ export interface CallStart {
   readonly metadata: CallMetadata;
   /** Time the call may still take; the connection ends it with DEADLINE_EXCEEDED after that. */
   readonly timeoutMs?: number;
+  /** Where it came from, when it is passed on. */
+  readonly source?: CallSource | undefined;
 }
 
 /** What the caller of an outgoing call is told. After `ended`, nothing. */
@@ -80,6 +83,8 @@ export interface IncomingCall {
   readonly timeoutMs: number | undefined;
   /** Address of the caller, for logs. */
   readonly peer: string;
+  /** The connection that it came over, where that matters to calls of others. */
+  readonly source?: CallSource | undefined;
   /** Begins to deliver. Once. */
   listen(listener: IncomingListener): void;
   /** Initial metadata; at most once and before the first `send`, which otherwise sends empty ones. */

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { CallSource } from "../core/call-source";
 import type { CancelTimer, Clock } from "../core/clock";
 import type { Random } from "../core/random";
 import { Http2Connection } from "../http2/connection";
@@ -27,12 +28,14 @@ export interface ClientConnectionParts {
 export class ClientConnection {
   /** Address and port of the client. */
   readonly peer: string;
+  readonly source: CallSource;
   readonly #connection: Http2Connection;
   readonly #cancelAge: CancelTimer | undefined;
 
   constructor(socket: Duplex, peer: string, parts: ClientConnectionParts) {
     const { clock, random, engine, limits } = parts;
     this.peer = peer;
+    this.source = new CallSource(peer, clock);
     // Not all at once, or the clients that came together would come together again (gRFC A9).
     const ageMs = limits.ageMaxMs * (0.9 + 0.2 * random.unit());
     this.#cancelAge = limits.ageMaxMs > 0 ? clock.after(ageMs, () => this.#retire(limits.ageGraceMs)) : undefined;

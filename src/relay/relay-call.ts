@@ -1,6 +1,7 @@
 import type { CallEnd, IncomingCall, IncomingListener } from "../core/call";
 import { endOfError } from "../core/call-end";
 import { CallMetadata } from "../core/call-metadata";
+import type { CallSource } from "../core/call-source";
 import { FabricError } from "../core/errors";
 import { ErrorCode } from "../http2/error-codes";
 import type { StreamHandler } from "../http2/handlers";
@@ -21,7 +22,7 @@ export class RelayCall implements IncomingCall, StreamHandler {
   readonly path: string;
   readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;
-  readonly peer: string;
+  readonly source: CallSource;
   readonly #stream: Http2Stream;
   readonly #contentType: string;
   readonly #sender: StreamSender;
@@ -40,11 +41,11 @@ export class RelayCall implements IncomingCall, StreamHandler {
   /** The client is to be told that it may stop sending, once all is out. */
   #resetAfterEnd = false;
 
-  constructor(stream: Http2Stream, head: RequestHead, peer: string, endStream: boolean, messageMaxBytes: number) {
+  constructor(stream: Http2Stream, head: RequestHead, source: CallSource, endStream: boolean, messageMaxBytes: number) {
     this.path = head.path;
     this.metadata = head.metadata;
     this.timeoutMs = head.timeoutMs;
-    this.peer = peer;
+    this.source = source;
     this.#stream = stream;
     this.#contentType = head.contentType;
     this.#sender = new StreamSender(stream);
@@ -53,6 +54,10 @@ export class RelayCall implements IncomingCall, StreamHandler {
   }
 
   // ---- IncomingCall ----------------------------------------------------------------------------------------------------
+
+  get peer(): string {
+    return this.source.peer;
+  }
 
   listen(listener: IncomingListener): void {
     this.#listener = listener;

@@ -15,6 +15,7 @@ import { type LimitCounters, type LimitName, newLimitCounters } from "../http2/l
 import type { Http2Options } from "../http2/options";
 import type { Http2Stream } from "../http2/stream";
 import { trailersOf } from "./answer-shapes";
+import { CLIENT_BOUNDS } from "./bounds";
 import { ClientConnection, type ClientConnectionParts } from "./client-connection";
 import { ConnectionBounds } from "./connection-bounds";
 import { ConnectionRefusals } from "./connection-refusals";
@@ -187,12 +188,14 @@ export class RelayServer {
     const { keepaliveMs } = this.#options;
     const { headerListMaxBytes, streamsPerConnectionMax, idleMs } = this.#limits;
     return {
+      ...CLIENT_BOUNDS,
       maxConcurrentStreams: streamsPerConnectionMax,
       blankEndsAllowed: true,
       limitCounters: this.limitCounters,
       openStreams: this.#openStreams,
       headersTooLargeAnswer: headersTooLarge(headerListMaxBytes),
       limits: {
+        ...CLIENT_BOUNDS.limits,
         headerListBytes: headerListMaxBytes,
         // On the wire it may be longer than as HTTP/2 counts it, but not by much.
         headerBlockBytes: Math.max(65_536, 2 * headerListMaxBytes),
@@ -207,7 +210,7 @@ export class RelayServer {
     const head = requestHeadOf(headers);
     if (head.refusal !== undefined) return new HttpAnswer(stream, head.refusal, headers, endStream);
     const { messageMaxBytes } = this.#options;
-    const call = new RelayCall(stream, head, connection.peer, endStream, messageMaxBytes);
+    const call = new RelayCall(stream, head, connection.source, endStream, messageMaxBytes);
     const isControl = this.#onControl !== undefined && this.#options.isControl(head.path);
     const { callsMax } = this.#limits;
     if (head.hasBadTimeout) {

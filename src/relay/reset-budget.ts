@@ -21,9 +21,7 @@ export class ResetBudget {
 
   /** Whether one more may be sent now. */
   take(): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    this.#tokens = Math.min(BURST, this.#tokens + ((nowMs - this.#refilledMs) * PER_SECOND) / 1_000);
-    this.#refilledMs = nowMs;
+    this.#refill();
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
@@ -31,6 +29,13 @@ export class ResetBudget {
 
   /** Less than half is left: what can wait should. */
   get isLow(): boolean {
+    this.#refill();
     return this.#tokens < BURST / 2;
+  }
+
+  #refill(): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#tokens = Math.min(BURST, this.#tokens + ((nowMs - this.#refilledMs) * PER_SECOND) / 1_000);
+    this.#refilledMs = nowMs;
   }
 }

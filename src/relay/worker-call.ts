@@ -1,6 +1,7 @@
 import type { CallEnd, CallListener, OutgoingCall } from "../core/call";
 import { endOfAnswer, endOfError } from "../core/call-end";
 import { CallMetadata } from "../core/call-metadata";
+import type { CallSource } from "../core/call-source";
 import { FabricError, type ErrorCode } from "../core/errors";
 import { Status } from "../core/status";
 import { errorCodeName } from "../http2/error-codes";
@@ -20,14 +21,28 @@ export interface CallHost {
   dismiss(stream: Http2Stream): void;
 }
 
-/** Calls with a chunk that waits for the end of the tick, lest a last one goes out without its END_STREAM. */
+/** Where calls get their streams. */
+export interface CallRoute {
+  /** Begins the call, now or when there is a stream for it, or refuses it. */
+  begin(call: WorkerCall, head: HeaderList): void;
+}
+
+/** What may wait for the call's stream within the turn of the loop in which it came: a read of the socket it came from. */
+const EARLY_BYTES_MAX = 65_536;
+
+/**
+ * Calls with something that waits for the end of the tick: a chunk, lest a last one goes out without its END_STREAM; or all of the call,
+ * since one whose caller cancels it at once (a rapid reset) is none for the worker.
+ */
 const pending: WorkerCall[] = [];
 
-function sendPending(): void {
-  for (const call of pending.splice(0)) {
-    call.sendPending();
-    call.tellDrained();
-  }
+function schedule(call: WorkerCall): void {
+  pending.push(call);
+  if (pending.length === 1) queueMicrotask(flushPending);
+}
+
+function flushPending(): void {
+  for (const call of pending.splice(0)) call.flush();
 }
 
 /**
@@ -37,13 +52,18 @@ function sendPending(): void {
  * - O3 a refusal that proves that nothing ran is WORKER_UNREACHABLE, any other loss WORKER_LOST; the worker's own status is its own.
  */
 export class WorkerCall implements OutgoingCall, StreamHandler {
+  readonly source: CallSource | undefined;
   readonly #listener: CallListener;
   readonly #limit: MessageLimit;
+  /** Until the turn is over in which the call came. */
+  #route: CallRoute | undefined;
+  #head: HeaderList | undefined;
   #host: CallHost | undefined;
   #stream: Http2Stream | undefined;
   #sender: StreamSender | undefined;
-  /** What was sent before there was a stream. */
+  /** What was sent before there was a stream, but for the last. */
   #early: Buffer[] | undefined;
+  #earlyBytes = 0;
   #next: Buffer | undefined;
   #toldToWait = false;
   #localEnded = false;
@@ -53,7 +73,8 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
   #heldEnd: CallEnd | undefined;
   #owedBytes = 0;
 
-  constructor(listener: CallListener, messageMaxBytes: number) {
+  constructor(listener: CallListener, messageMaxBytes: number, source?: CallSource) {
+    this.source = source;
     this.#listener = listener;
     this.#limit = new MessageLimit(messageMaxBytes);
   }
@@ -62,16 +83,26 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     return this.#over;
   }
 
+  /** Asks the route for a stream at the end of this turn, unless the call is over by then. */
+  beginThisTurn(route: CallRoute, head: HeaderList): void {
+    this.#route = route;
+    this.#head = head;
+    schedule(this);
+  }
+
   /** The stream is there. */
   begun(stream: Http2Stream, host: CallHost): void {
     this.#stream = stream;
     this.#host = host;
-    this.#sender = new StreamSender(stream);
+    const sender = (this.#sender = new StreamSender(stream));
     const early = this.#early;
+    const last = this.#next;
     this.#early = undefined;
-    if (early !== undefined) for (const chunk of early) this.#sender.send(chunk);
-    if (this.#localEnded) this.#sender.end("half-close");
-    else this.tellDrained();
+    this.#next = undefined;
+    if (early !== undefined) for (const chunk of early) sender.send(chunk);
+    if (last !== undefined) sender.send(last, this.#localEnded);
+    else if (this.#localEnded) sender.end("half-close");
+    this.#tellDrained();
   }
 
   /** It never became a stream. */
@@ -84,32 +115,39 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
   send(bytes: Uint8Array): boolean {
     if (this.#over) return true;
     if (this.#sender === undefined) {
-      (this.#early ??= []).push(bytes as Buffer);
-      this.#toldToWait = true;
-      return false;
+      if (this.#next !== undefined) (this.#early ??= []).push(this.#next);
+      this.#next = bytes as Buffer;
+      this.#earlyBytes += bytes.length;
+      this.#toldToWait = this.#route === undefined || this.#earlyBytes >= EARLY_BYTES_MAX;
+      return !this.#toldToWait;
     }
-    if (this.#next !== undefined) this.sendPending();
-    else pending.push(this);
-    if (pending.length === 1) queueMicrotask(sendPending);
+    if (this.#next !== undefined) this.#sendNext();
+    else schedule(this);
     this.#next = bytes as Buffer;
     this.#toldToWait = this.#sender.isBlocked;
     return !this.#toldToWait;
   }
 
-  /** Sends the chunk that waits for the end of the tick. */
-  sendPending(): void {
-    const chunk = this.#next;
-    if (chunk === undefined) return;
-    this.#next = undefined;
-    if (!this.#over) this.#sender!.send(chunk);
+  /** The turn is over. */
+  flush(): void {
+    if (this.#over) return;
+    const route = this.#route;
+    if (route !== undefined) {
+      this.#route = undefined;
+      route.begin(this, this.#head!);
+      this.#head = undefined;
+    } else if (this.#sender !== undefined) {
+      this.#sendNext();
+      this.#tellDrained();
+    }
   }
 
   halfClose(): void {
     if (this.#over || this.#localEnded) return;
     this.#localEnded = true;
+    if (this.#sender === undefined) return;
     const chunk = this.#next;
     this.#next = undefined;
-    if (this.#sender === undefined) return;
     if (chunk !== undefined) this.#sender.send(chunk, true);
     else this.#sender.end("half-close");
   }
@@ -118,7 +156,9 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     if (this.#over) return;
     const stream = this.#stream;
     this.#fail("CANCELLED", "cancelled here");
-    if (stream !== undefined && !stream.isClosed) this.#host!.dismiss(stream);
+    if (stream === undefined || stream.isClosed) return;
+    this.source?.cancelled();
+    this.#host!.dismiss(stream);
   }
 
   pause(): void {
@@ -157,10 +197,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
   }
 
   onData(stream: Http2Stream, chunk: Buffer, start: number, end: number, endStream: boolean): void {
-    if (this.#over) {
-      stream.consume(end - start);
-      return;
-    }
+    if (this.#over) return;
     const tooLarge = this.#limit.firstTooLarge(chunk, start, end);
     if (tooLarge > 0) {
       this.#fail("MESSAGE_TOO_LARGE", `an answer of the worker has ${tooLarge} bytes`);
@@ -196,7 +233,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
   }
 
   onWritable(): void {
-    if (this.#sender?.isBlocked && this.#sender.flush() && this.#next === undefined) this.tellDrained();
+    if (this.#sender?.isBlocked && this.#sender.flush() && this.#next === undefined) this.#tellDrained();
   }
 
   // ---- Own -------------------------------------------------------------------------------------------------------------
@@ -205,8 +242,15 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     return this.#paused;
   }
 
+  #sendNext(): void {
+    const chunk = this.#next;
+    if (chunk === undefined) return;
+    this.#next = undefined;
+    this.#sender!.send(chunk);
+  }
+
   /** Says that more may be sent, if that was waited for and is so. */
-  tellDrained(): void {
+  #tellDrained(): void {
     if (!this.#toldToWait || this.#over || this.#sender === undefined || this.#sender.isBlocked) return;
     this.#toldToWait = false;
     this.#listener.drained?.();
