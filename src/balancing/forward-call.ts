@@ -6,6 +6,7 @@ import { HEDDLE_KEYS, withServer } from "../core/heddle-metadata";
 import type { Dispatch, DispatchedCall, DispatchRequest } from "./dispatch";
 import type { Dispatcher } from "./dispatcher";
 import type { Endpoint } from "./endpoint";
+import { CHUNK_OVERHEAD_BYTES, keepable, type RetryMemory } from "./retry-memory";
 
 /** An endpoint that calls can be made on. */
 export interface ConnectedEndpoint extends Endpoint {
@@ -19,13 +20,16 @@ export interface ForwardPlan<E extends ConnectedEndpoint> {
   readonly metadata: CallMetadata;
   /** Request bytes kept for another attempt. A call that sent more is not tried again. */
   readonly retryBufferBytes: number;
+  /** Shared by all calls: while it is full none keeps what it can do without. */
+  readonly retryMemory: RetryMemory;
 }
 
 /**
  * Carries one call, of any kind, to the worker that the dispatcher picks, and its answer back:
  * - F1 the caller sees exactly one end, with the status and the trailers as the worker gave them.
  * - F2 another worker is tried only before the first byte of an answer (headers included) went to the caller.
- * - F3 at most `retryBufferBytes` of requests, and one message, are held; a caller that sends more is held back.
+ * - F3 at most `retryBufferBytes` of requests, and one message, are held; a caller that sends more is held back. With the memory of
+ *   all calls full, as little as can be is.
  * - F4 a slow reader on either side stops the other.
  * Used by the director, for calls of its clients, and by the client in direct mode, for its own.
  */
@@ -63,16 +67,13 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
   // ---- What the caller says --------------------------------------------------------------------------------------------
 
   message(bytes: Uint8Array): void {
-    if (this.#replayable) {
-      if (this.#kept) this.#kept.push(bytes);
-      else this.#kept = [bytes];
-      this.#keptBytes += bytes.length;
-    }
+    if (this.#replayable) this.#keep(bytes);
+    const { retryBufferBytes, retryMemory } = this.#plan;
     if (!this.#outgoing) {
-      if (this.#keptBytes >= this.#plan.retryBufferBytes) this.#call.pause(); // F3
+      if (this.#keptBytes >= retryBufferBytes || retryMemory.isFull) this.#call.pause(); // F3
       return;
     }
-    if (this.#keptBytes > this.#plan.retryBufferBytes) this.#keepNoMore();
+    if (this.#keptBytes > retryBufferBytes || retryMemory.isFull) this.#keepNoMore();
     if (!this.#outgoing.send(bytes)) this.#call.pause(); // F4
   }
 
@@ -103,13 +104,13 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
     this.#attempts = number;
     this.#servedBy = endpoint.memberId;
     const { path, source } = this.#call;
-    const { metadata, retryBufferBytes } = this.#plan;
+    const { metadata, retryBufferBytes, retryMemory } = this.#plan;
     const start = timeoutMs === undefined ? { path, metadata, source } : { path, metadata, source, timeoutMs };
     const outgoing = endpoint.connection.start(start, new Answer(this, this.#call));
     this.#outgoing = outgoing;
     let taken = true;
     if (this.#kept) for (const bytes of this.#kept) taken = outgoing.send(bytes);
-    if (this.#keptBytes > retryBufferBytes) this.#keepNoMore();
+    if (this.#keptBytes > retryBufferBytes || retryMemory.isFull) this.#keepNoMore();
     if (this.#halfClosed) outgoing.halfClose();
     else if (taken) this.#call.resume();
     else this.#call.pause(); // F4
@@ -120,6 +121,8 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
   }
 
   settled(error: FabricError | undefined): void {
+    this.#replayable = false;
+    this.#dropKept();
     const { status, message, trailers } = error ? this.#endOf(error) : this.#lastEnd!;
     const named = this.#servedBy === "" ? trailers : withServer(trailers, this.#servedBy, this.#attempts);
     this.#call.finish({ status, message, trailers: named });
@@ -145,12 +148,26 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
 
   // ---- Own -------------------------------------------------------------------------------------------------------------
 
+  #keep(bytes: Uint8Array): void {
+    const chunk = keepable(bytes);
+    this.#keptBytes += chunk.length;
+    if (this.#kept) this.#kept.push(chunk);
+    else this.#kept = [chunk];
+    this.#plan.retryMemory.take(chunk.length + CHUNK_OVERHEAD_BYTES);
+  }
+
+  #dropKept(): void {
+    if (this.#kept === undefined) return;
+    this.#plan.retryMemory.giveBack(this.#keptBytes + this.#kept.length * CHUNK_OVERHEAD_BYTES);
+    this.#kept = undefined;
+    this.#keptBytes = 0;
+  }
+
   /** From now on the attempt that runs is the last, and nothing of the request is held for another. */
   #keepNoMore(): void {
     if (!this.#replayable) return;
     this.#replayable = false;
-    this.#kept = undefined;
-    this.#keptBytes = 0;
+    this.#dropKept();
     this.#dispatch.commit();
   }
 

@@ -3,6 +3,7 @@ import { Dispatcher } from "../balancing/dispatcher";
 import { forwardCall } from "../balancing/forward-call";
 import type { BalancingPolicy } from "../balancing/picker";
 import type { PolicyRegistry } from "../balancing/policy-registry";
+import { RetryMemory } from "../balancing/retry-memory";
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import { serviceOf } from "../balancing/service-index";
 import type { MemberEvent } from "../core/attach-messages";
@@ -67,6 +68,8 @@ const ANY_SERVICE = "*";
 /** Calls the services of the fabric, wherever their workers are. */
 export class FabricClient {
   readonly #parts: FabricClientParts;
+  /** Without bound: these calls are the program's own. */
+  readonly #retryMemory = new RetryMemory(Infinity);
   readonly #stop = new AbortController();
   readonly #workers: EndpointPool;
   readonly #workerBalancer: Balancer<ClientEndpoint>;
@@ -192,6 +195,7 @@ export class FabricClient {
     forwardCall(incoming, {
       dispatcher,
       retryBufferBytes: this.#parts.config.retryBufferBytes,
+      retryMemory: this.#retryMemory,
       metadata: isRouted ? withoutRouting(metadata) : metadata,
       request: isRouted ? { method, idempotent, ...routingOf(metadata) } : { method, idempotent },
     });

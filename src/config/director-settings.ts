@@ -145,7 +145,13 @@ export const directorSettings = {
     default: 256 * 1024,
     min: 0,
     max: 64 * 1024 * 1024,
-    doc: "How much of a call's request is kept for another attempt. A call that has sent more is not retried. Bounds memory: this times the calls in flight.",
+    doc: "How much of a call's request is kept for another attempt. A call that has sent more is not retried.",
+  }),
+  retryMemoryBytes: bytes("HEDDLE_RETRY_MEMORY_BYTES", {
+    default: 32 * 1024 * 1024,
+    min: 0,
+    max: 64 * 1024 * 1024 * 1024,
+    doc: "How much of their requests all calls together keep for another attempt. Beyond it a call keeps nothing once it was sent, and is not retried. Room for some 90,000 calls of 100 bytes at once; bounds what unfinished uploads can make the director hold.",
   }),
   assignmentTtlMs: durationMs("HEDDLE_ASSIGNMENT_TTL_MS", {
     default: 30_000,

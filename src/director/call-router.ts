@@ -2,6 +2,7 @@ import { forwardCall } from "../balancing/forward-call";
 import type { DispatchRequest } from "../balancing/dispatch";
 import type { Dispatcher } from "../balancing/dispatcher";
 import { parseSelector } from "../balancing/selector";
+import type { RetryMemory } from "../balancing/retry-memory";
 import { serviceOf } from "../balancing/service-index";
 import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
@@ -16,6 +17,7 @@ export interface CallRouterParts {
   readonly dispatcher: Dispatcher<PooledEndpoint>;
   readonly contracts: Pick<ServiceContracts, "traits">;
   readonly retryBufferBytes: number;
+  readonly retryMemory: RetryMemory;
 }
 
 /** Sends every call that is not for the director itself to a worker, as its metadata asks. */
@@ -27,7 +29,7 @@ export class CallRouter {
   }
 
   route(call: IncomingCall): void {
-    const { directorId, dispatcher, contracts, retryBufferBytes } = this.#parts;
+    const { directorId, dispatcher, contracts, retryBufferBytes, retryMemory } = this.#parts;
     const { cameBack, routing, forwarded } = directedMetadata(call.metadata, directorId);
     if (cameBack) {
       // Two directors that list each other as workers would pass a call round for ever.
@@ -38,6 +40,7 @@ export class CallRouter {
     forwardCall(call, {
       dispatcher,
       retryBufferBytes,
+      retryMemory,
       metadata: forwarded,
       // Named one by one: spreading costs more than all of the pick.
       request: {

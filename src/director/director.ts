@@ -1,6 +1,7 @@
 import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
 import type { PolicyRegistry } from "../balancing/policy-registry";
+import { RetryMemory } from "../balancing/retry-memory";
 import { parseAddress } from "../core/address";
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
@@ -49,6 +50,7 @@ export interface DirectorConfig {
   readonly queueTimeoutMs: number;
   readonly attemptsMax: number;
   readonly retryBufferBytes: number;
+  readonly retryMemoryBytes: number;
   readonly assignmentTtlMs: number;
   readonly drainTimeoutMs: number;
   /** Of the certificate that callers are shown; absent or "" for plain text. Named in the log; the server has them. */
@@ -334,6 +336,7 @@ export class Director {
       dispatcher: this.#dispatcher,
       contracts: this.#contracts,
       retryBufferBytes: config.retryBufferBytes,
+      retryMemory: new RetryMemory(config.retryMemoryBytes),
     });
     server.handleUnknown((call) => router.route(call));
   }

@@ -119,6 +119,7 @@ export class MemoryCluster {
         queueTimeoutMs: 5_000,
         attemptsMax: 3,
         retryBufferBytes: 65_536,
+        retryMemoryBytes: 1 << 20,
         assignmentTtlMs: 30_000,
         drainTimeoutMs: 5_000,
         ...options,

@@ -3,6 +3,7 @@ import { Balancer } from "../../../src/balancing/balancer";
 import { Dispatcher } from "../../../src/balancing/dispatcher";
 import { forwardCall, type ConnectedEndpoint } from "../../../src/balancing/forward-call";
 import { TrackedEndpoint } from "../../../src/balancing/tracked-endpoint";
+import { RetryMemory } from "../../../src/balancing/retry-memory";
 import { CallMetadata } from "../../../src/core/call-metadata";
 import type { ErrorCode } from "../../../src/core/errors";
 import { seededRandom } from "../../../src/core/random";
@@ -24,6 +25,8 @@ interface Options {
   readonly idempotent?: boolean;
   readonly timeoutMs?: number;
   readonly retryBufferBytes?: number;
+  /** Default: empty, and without bound. */
+  readonly retryMemory?: RetryMemory;
   /** Workers that are ready. Default 3. */
   readonly workers?: number;
 }
@@ -42,6 +45,7 @@ function forward(options: Options = {}) {
     dispatcher,
     metadata: CallMetadata.of({ authorization: "secret" }),
     retryBufferBytes: options.retryBufferBytes ?? 100,
+    retryMemory: options.retryMemory ?? new RetryMemory(Infinity),
     request: { method: "a.B/C", idempotent: options.idempotent ?? false },
   });
   const inFlight = () => workers.reduce((sum, worker) => sum + worker.inFlight, dispatcher.counts.inFlight);
@@ -158,6 +162,50 @@ describe("forwardCall", () => {
       false,
       ["12345", "67890"],
     ]);
+  });
+
+  it("F3 with the memory of all calls full, a call keeps nothing once it was sent, and is not tried again", async () => {
+    const retryMemory = new RetryMemory(1_000);
+    retryMemory.take(1_000);
+    const { caller, calls } = forward({ retryMemory });
+    caller.send(bytes("12345"));
+    expect(retryMemory.bytes).toBe(1_000);
+    calls[0]!.fail("WORKER_DRAINING");
+    await settle();
+    expect([calls.length, caller.seen.ends[0]?.status]).toEqual([1, Status.UNAVAILABLE]);
+  });
+
+  it("F3 with the memory of all calls full, a call that waits is held back at its first message, and sent whole", async () => {
+    const retryMemory = new RetryMemory(1_000);
+    retryMemory.take(1_000);
+    const { caller, calls, balancer, clock } = forward({ retryMemory, workers: 0 });
+    caller.send(bytes("12345"));
+    expect(caller.seen.paused).toBe(true);
+    const worker = new StubWorker("late", clock);
+    worker.connection.onCall = (callee) => calls.push(callee);
+    balancer.publish([worker]);
+    await settle();
+    expect([caller.seen.paused, texts(calls[0]!.requests), retryMemory.bytes]).toEqual([false, ["12345"], 1_000]);
+  });
+
+  it("F3 counts what it keeps while it may be tried again, chunk by chunk, and not after its end", async () => {
+    const retryMemory = new RetryMemory(1_000_000);
+    const { caller, calls } = forward({ retryMemory });
+    caller.send(bytes("1"), bytes("2"));
+    const kept = retryMemory.bytes;
+    calls[0]!.fail("REMOTE");
+    await settle();
+    expect([kept, retryMemory.bytes]).toEqual([2 * 257, 0]);
+  });
+
+  it("F3 keeps no large read alive for a small part of it", async () => {
+    const { caller, calls } = forward({ retryBufferBytes: 100_000 });
+    const read = Buffer.alloc(65_536, "a");
+    caller.send(read.subarray(100, 110));
+    calls[0]!.fail("WORKER_DRAINING");
+    await settle();
+    const again = calls[1]!.requests[0]!;
+    expect([texts([again]), again.buffer.byteLength < read.buffer.byteLength]).toEqual([["aaaaaaaaaa"], true]);
   });
 
   it("F4 a worker that reads slowly stops the caller, and lets it go on", async () => {
