@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { errorCodeName } from "../../src/http2/error-codes";
-import { FrameFlag, FrameType, WINDOW_INITIAL, WINDOW_MAX } from "../../src/http2/frame-types";
+import { FrameFlag, FrameType } from "../../src/http2/frame-types";
 import { HpackDecoder, LIST_TOO_LARGE } from "../../src/http2/hpack-decoder";
 import { frame, FrameReader, PREFACE, type RawFrame, uint32 } from "../support/http2-raw-peer";
 import type { Sightings } from "./sightings";
@@ -10,6 +10,9 @@ const BACKLOG_BYTES_MAX = 1 << 20;
 
 /** Answers whose status is read; of the rest it is enough that they came. */
 const STATUSES_MAX = 2_000;
+
+/** Half of what can be. */
+const WINDOW_BYTES = 2 ** 30;
 
 const ANSWER_BOUNDS = { bytesMax: 1 << 20, fieldsMax: 10_000 };
 
@@ -48,7 +51,7 @@ export class HostileConnection {
     if (role === "client") this.write(PREFACE);
     this.write(frame(FrameType.SETTINGS, 0, 0, options.settings));
     // What streams may take is up to the attack; their connection is to be in nobody's way.
-    if (role === "client") this.write(frame(FrameType.WINDOW_UPDATE, 0, 0, uint32(WINDOW_MAX - WINDOW_INITIAL)));
+    if (role === "client") this.write(frame(FrameType.WINDOW_UPDATE, 0, 0, uint32(WINDOW_BYTES)));
     if (options.deaf) socket.pause();
     else socket.on("data", (chunk: Buffer) => this.#read(chunk));
     const ended = () => {

@@ -66,19 +66,33 @@ function keptSession(index: number): ClientHttp2Session {
   return (kept[index] = open());
 }
 
+/** Slices with calls that are not over. */
+const waiting = new Set<typeof slice>();
 let slice: { summary: InnocentSlice; pending: number; closed: boolean };
 let turns = 0;
 
 function newSlice(): void {
   slice = {
-    summary: { atMs: Date.now(), kept: 0, keptGood: 0, fresh: 0, freshGood: 0, latenciesMs: [], failures: [] },
+    summary: {
+      atMs: Date.now(),
+      kept: 0,
+      keptGood: 0,
+      fresh: 0,
+      freshGood: 0,
+      latenciesMs: [],
+      failures: [],
+      lagMs: 0,
+    },
     pending: 0,
     closed: false,
   };
+  waiting.add(slice);
 }
 
 function tellIfOver(each: typeof slice): void {
-  if (each.closed && each.pending === 0) console.log(JSON.stringify(each.summary));
+  if (!each.closed || each.pending > 0) return;
+  waiting.delete(each);
+  console.log(JSON.stringify(each.summary));
 }
 
 function makeCall(fresh: boolean): void {
@@ -105,7 +119,12 @@ newSlice();
 // Open loop: what was due while this process had no time is made up for.
 const STEP_MS = SLICE_MS / KEPT_CALLS_PER_SLICE;
 const startMs = performance.now();
+let turnMs = startMs;
+// A call waits for its answer as long as it may, so lag counts for the slices of all that time.
 setInterval(() => {
+  const lagMs = performance.now() - turnMs - STEP_MS;
+  turnMs = performance.now();
+  for (const each of waiting) each.summary.lagMs = Math.max(each.summary.lagMs, lagMs);
   while (startMs + turns * STEP_MS <= performance.now()) {
     makeCall(false);
     turns += 1;

@@ -20,7 +20,7 @@ export function printOutcome(outcome: Outcome, note = ""): void {
   const figures = [
     `goodput ${goodputRatio(outcome).toFixed(2)} (idle ${before.ratio.toFixed(2)}, then ${after.ratio.toFixed(2)})`,
     `p99 ${during.p99Ms.toFixed(0)} ms (idle ${before.p99Ms.toFixed(0)})`,
-    `CPU ${(100 * outcome.cpuRatio).toFixed(0)} %`,
+    `CPU ${(100 * outcome.cpuRatio).toFixed(0)} %, waited ${(100 * outcome.waitedRatio).toFixed(0)} %`,
     `memory +${mebibytes(outcome.growthBytes)} MiB, kept ${mebibytes(outcome.keptBytes)}`,
     `${seen.connections} connections, ${seen.ended} ended, ${mebibytes(seen.sentBytes)} MiB sent`,
   ];

@@ -1,6 +1,10 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+<<<<<<< Updated upstream
 import { cpuUsOf } from "../bench/measure/process-cpu";
+=======
+import { cpuUsOf, waitedUsOf } from "../bench/relay/process-cpu";
+>>>>>>> Stashed changes
 import type { Processes } from "../support/processes";
 import type { Attack } from "./attack";
 import type { Goodput } from "./innocent-slice";
@@ -13,6 +17,9 @@ export const GOODPUT_MIN = 0.9;
 export const GROWTH_BYTES_MAX = 64 * 1_048_576;
 /** Innocents that differ by more without any attack, before and after, tell of a neighbour's noise. */
 export const NOISE_MAX = 0.1;
+
+/** A target that waited for a processor for more of the time than this was held up by others. */
+const STARVED_MIN = 0.4;
 
 const SAMPLE_MS = 100;
 /** How long calls of the attacker may stay after it has gone, until the target counts as one that leaks them. */
@@ -30,6 +37,8 @@ export interface Outcome {
   readonly keptBytes: number;
   /** Of one core. */
   readonly cpuRatio: number;
+  /** Share of the attack in which the target was ready to run and had no processor. */
+  readonly waitedRatio: number;
   /** Calls that were still in hand long after the attacker had gone; 0 where nobody counts them. */
   readonly leakedCalls: number;
   readonly seen: SeenByAttacker;
@@ -46,8 +55,10 @@ export function goodputRatio({ before, during }: Outcome): number {
   return before.ratio === 0 ? 0 : during.ratio / before.ratio;
 }
 
-export function isNoisy({ before, after, crashed }: Outcome): boolean {
-  return !crashed && Math.abs(before.ratio - after.ratio) > NOISE_MAX;
+/** Nothing is proved by what happened on a machine that others used up meanwhile. */
+export function isNoisy({ before, during, after, crashed, waitedRatio }: Outcome): boolean {
+  const isDisturbed = Math.abs(before.ratio - after.ratio) > NOISE_MAX;
+  return !crashed && (isDisturbed || waitedRatio > STARVED_MIN || during.leftOutRatio > STARVED_MIN);
 }
 
 /** What an outcome fails by; "" when by nothing. */
@@ -74,6 +85,7 @@ export async function strike(
   await wait(idleMs);
   const rssBefore = residentBytes(pid);
   const cpuBefore = cpuUsOf(pid);
+  const waitedBefore = waitedUsOf(pid);
   const fromMs = Date.now();
 
   const script = join(__dirname, "attacker.js");
@@ -98,6 +110,7 @@ export async function strike(
   await attacker.whenExited(attackMs + 60_000);
   const toMs = Date.now();
   const cpuUs = cpuUsOf(pid) - cpuBefore;
+  const waitedUs = waitedUsOf(pid) - waitedBefore;
 
   const leakedCalls = await callsLeft(target);
   const idleAgainMs = Date.now();
@@ -114,6 +127,7 @@ export async function strike(
     growthBytes: Math.max(0, peakBytes - rssBefore),
     keptBytes: residentBytes(pid) - rssBefore,
     cpuRatio: cpuUs / 1_000 / (toMs - fromMs),
+    waitedRatio: Math.max(0, waitedUs) / 1_000 / (toMs - fromMs),
     leakedCalls,
     seen: lastReport(attacker.lines),
   };

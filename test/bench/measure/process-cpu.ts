@@ -15,6 +15,16 @@ export function cpuUsOf(pid: number): number {
   return totalNs / 1_000;
 }
 
+/** Time for which a process was ready to run and had no processor, in microseconds, so far; its threads together. */
+export function waitedUsOf(pid: number): number {
+  let totalNs = 0;
+  for (const thread of listed(`/proc/${pid}/task`)) {
+    const waitedNs = Number(text(`/proc/${pid}/task/${thread}/schedstat`).split(" ")[1]);
+    if (Number.isFinite(waitedNs)) totalNs += waitedNs;
+  }
+  return totalNs / 1_000;
+}
+
 /** Share of all CPUs' time that the hypervisor or others took, between two of these. */
 export interface MachineTimes {
   readonly totalTicks: number;

@@ -71,9 +71,13 @@ const GREETING = Buffer.concat([
   frame(FRAME.windowUpdate, 0, 0, uint32(WINDOW_MAX - WINDOW_DEFAULT)),
 ]);
 
+const NOTHING = Buffer.alloc(0);
+
 /** A call from its headers to its trailers. */
 interface Stream {
   readonly id: number;
+  /** What has come of the request; one piece once it is whole. */
+  pieces: Buffer[];
   request: Buffer;
   /** What the peer opened this stream's window by, beyond its initial one. */
   windowBytes: number;
@@ -132,7 +136,7 @@ class CannedConnection {
   #frame(type: number, flags: number, streamId: number, payload: Buffer): void {
     switch (type) {
       case FRAME.headers:
-        this.#streams.set(streamId, { id: streamId, request: Buffer.alloc(0), windowBytes: 0, left: 0, offset: 0 });
+        this.#streams.set(streamId, { id: streamId, pieces: [], request: NOTHING, windowBytes: 0, left: 0, offset: 0 });
         if (flags & FLAG.endStream) this.#answer(streamId);
         break;
       case FRAME.data:
@@ -163,7 +167,7 @@ class CannedConnection {
     const stream = this.#streams.get(streamId);
     if (!stream) return;
     const bytes = flags & FLAG.padded ? payload.subarray(1, payload.length - payload[0]!) : payload;
-    stream.request = stream.request.length === 0 ? bytes : Buffer.concat([stream.request, bytes]);
+    stream.pieces.push(bytes);
     if (flags & FLAG.endStream) this.#answer(streamId);
   }
 
@@ -203,7 +207,10 @@ class CannedConnection {
 
   #answer(streamId: number): void {
     const stream = this.#streams.get(streamId)!;
-    const { request } = stream;
+    const { pieces } = stream;
+    const request = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    stream.request = request;
+    stream.pieces = [];
     stream.left = request[PREFIX_BYTES] === ANSWERS_TAG ? request[PREFIX_BYTES + 1]! || 1 : 1;
     this.#output.push(frame(FRAME.headers, FLAG.endHeaders, streamId, this.#headers()));
     this.#send(stream);
