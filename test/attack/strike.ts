@@ -1,10 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-<<<<<<< Updated upstream
-import { cpuUsOf } from "../bench/measure/process-cpu";
-=======
-import { cpuUsOf, waitedUsOf } from "../bench/relay/process-cpu";
->>>>>>> Stashed changes
+import { cpuUsOf, waitedUsOf } from "../bench/measure/process-cpu";
 import type { Processes } from "../support/processes";
 import type { Attack } from "./attack";
 import type { Goodput } from "./innocent-slice";
