@@ -2,6 +2,7 @@ import { Balancer } from "../../../src/balancing/balancer";
 import { Dispatcher } from "../../../src/balancing/dispatcher";
 import { forwardCall, type ConnectedEndpoint } from "../../../src/balancing/forward-call";
 import { TrackedEndpoint } from "../../../src/balancing/tracked-endpoint";
+import { RetryMemory } from "../../../src/balancing/retry-memory";
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { seededRandom } from "../../../src/core/random";
 import { ErrorCode } from "../../../src/http2/error-codes";
@@ -66,6 +67,7 @@ describe("A worker that misbehaves", () => {
         dispatcher,
         metadata: new CallMetadata(),
         retryBufferBytes: 1_000,
+        retryMemory: new RetryMemory(Infinity),
         request: { method: "a.B/C", idempotent, memberId },
       });
       caller.send(grpcMessage("request"));
