@@ -2,7 +2,7 @@ import { forwardCall } from "../balancing/forward-call";
 import type { DispatchRequest } from "../balancing/dispatch";
 import type { Dispatcher } from "../balancing/dispatcher";
 import { parseSelector } from "../balancing/selector";
-import type { RetryMemory } from "../balancing/retry-memory";
+import { RetryMemory } from "../balancing/retry-memory";
 import { serviceOf } from "../balancing/service-index";
 import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
@@ -17,19 +17,22 @@ export interface CallRouterParts {
   readonly dispatcher: Dispatcher<PooledEndpoint>;
   readonly contracts: Pick<ServiceContracts, "traits">;
   readonly retryBufferBytes: number;
-  readonly retryMemory: RetryMemory;
+  /** For all calls together. */
+  readonly retryMemoryBytes: number;
 }
 
 /** Sends every call that is not for the director itself to a worker, as its metadata asks. */
 export class CallRouter {
   readonly #parts: CallRouterParts;
+  readonly #retryMemory: RetryMemory;
 
   constructor(parts: CallRouterParts) {
     this.#parts = parts;
+    this.#retryMemory = new RetryMemory(parts.retryMemoryBytes);
   }
 
   route(call: IncomingCall): void {
-    const { directorId, dispatcher, contracts, retryBufferBytes, retryMemory } = this.#parts;
+    const { directorId, dispatcher, contracts, retryBufferBytes } = this.#parts;
     const { cameBack, routing, forwarded } = directedMetadata(call.metadata, directorId);
     if (cameBack) {
       // Two directors that list each other as workers would pass a call round for ever.
@@ -40,7 +43,7 @@ export class CallRouter {
     forwardCall(call, {
       dispatcher,
       retryBufferBytes,
-      retryMemory,
+      retryMemory: this.#retryMemory,
       metadata: forwarded,
       // Named one by one: spreading costs more than all of the pick.
       request: {

@@ -1,7 +1,6 @@
 import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
 import type { PolicyRegistry } from "../balancing/policy-registry";
-import { RetryMemory } from "../balancing/retry-memory";
 import { parseAddress } from "../core/address";
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
@@ -336,7 +335,7 @@ export class Director {
       dispatcher: this.#dispatcher,
       contracts: this.#contracts,
       retryBufferBytes: config.retryBufferBytes,
-      retryMemory: new RetryMemory(config.retryMemoryBytes),
+      retryMemoryBytes: config.retryMemoryBytes,
     });
     server.handleUnknown((call) => router.route(call));
   }

@@ -24,6 +24,7 @@ export interface RelayProcessConfig {
   readonly queueTimeoutMs: number;
   readonly attemptsMax: number;
   readonly retryBufferBytes: number;
+  readonly retryMemoryBytes: number;
 }
 
 /** What serves the connections that the director hands over. */
@@ -94,6 +95,7 @@ export class RelayProcess implements MirrorFollower {
       dispatcher: this.#dispatcher,
       contracts: this.#mirror,
       retryBufferBytes: config.retryBufferBytes,
+      retryMemoryBytes: config.retryMemoryBytes,
     });
     server.handleUnknown((call) => {
       this.#counts.soon();

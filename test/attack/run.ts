@@ -5,9 +5,9 @@
  * Method: attacker, target and innocents are processes of their own. The attacker has one connection at a time (but for the attacks
  * that are about connections) and the lowest priority; the innocents call at a constant pace, look at every answer in full, and each
  * must come within a second; what it called while it had no processor itself is left out. Goodput is the share of good answers
- * during the attack relative to the idle time before it. When the idle times before and after differ by more than a tenth, or the
- * target or the innocents had no processor for 40 % of the time, the machine was disturbed: the attack is measured once more, and
- * both are printed. RSS is that of the target's process, sampled, relative to just before the attack.
+ * during the attack relative to the idle time before it. When the idle times before and after differ by more than a tenth, or
+ * it failed while the target or the innocents had no processor for 40 % of the time, the machine was disturbed: the attack is
+ * measured once more, and both are printed. RSS is that of the target's process, sampled, relative to just before the attack.
  *
  * Fails (exit code 1) when our director crashes, grows by more than 64 MiB, keeps a call in hand after the attacker has gone, or
  * lets innocents have less than 0.9 of what they had.

@@ -52,9 +52,11 @@ export function goodputRatio({ before, during }: Outcome): number {
 }
 
 /** Nothing is proved by what happened on a machine that others used up meanwhile. */
-export function isNoisy({ before, during, after, crashed, waitedRatio }: Outcome): boolean {
-  const isDisturbed = Math.abs(before.ratio - after.ratio) > NOISE_MAX;
-  return !crashed && (isDisturbed || waitedRatio > STARVED_MIN || during.leftOutRatio > STARVED_MIN);
+export function isNoisy(outcome: Outcome): boolean {
+  const { before, during, after, crashed, waitedRatio } = outcome;
+  if (crashed) return false;
+  const isStarved = waitedRatio > STARVED_MIN || during.leftOutRatio > STARVED_MIN;
+  return Math.abs(before.ratio - after.ratio) > NOISE_MAX || (isStarved && failureOf(outcome) !== "");
 }
 
 /** What an outcome fails by; "" when by nothing. */

@@ -13,7 +13,6 @@
 import { cpus } from "node:os";
 import { Balancer } from "../../src/balancing/balancer";
 import { Dispatcher } from "../../src/balancing/dispatcher";
-import { RetryMemory } from "../../src/balancing/retry-memory";
 import type {
   CallEnd,
   CallListener,
@@ -227,7 +226,7 @@ function throughRouter(each: Case): Runner {
     dispatcher,
     contracts: { traits: () => traits },
     retryBufferBytes: 256 * 1024,
-    retryMemory: new RetryMemory(32 << 20),
+    retryMemoryBytes: 32 << 20,
   });
   return (calls) => run(each, connections, (call) => router.route(call), calls);
 }
