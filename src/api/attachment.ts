@@ -8,10 +8,10 @@ import { NO_LOAD } from "../core/member";
 import { readHostInventory } from "../platform/host-inventory";
 import { openAttach } from "../wire/attach-stream";
 import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
-import { GrpcConnection } from "../wire/grpc-connection";
 import { fetchDescriptors, readDescriptors } from "../wire/reflection-client";
 import { channelCredentials } from "../wire/tls";
 import { Worker } from "../worker/worker";
+import { connector } from "./connector";
 import { packageVersion, processParts } from "./process-parts";
 
 const RESERVED = /^grpc\.(health|reflection|channelz)\./;
@@ -30,20 +30,13 @@ export async function createAttachment(
   const { clock, logger } = parts;
   parseDialableAddress(target.address, "--target");
   const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  const dialing = channelCredentials(tls);
-  const connect = (address: string) =>
-    new GrpcConnection(address, {
-      credentials: dialing,
-      keepaliveMs: 0,
-      messageMaxBytes: config.messageMaxBytes,
-      reconnectMaxMs: config.reconnectMaxMs,
-    });
+  const connect = connector(config, parts);
   const contract =
     target.descriptorsFile === ""
       ? await fetchDescriptors({
           address: target.address,
           services: target.services,
-          credentials: dialing,
+          credentials: channelCredentials(tls),
           clock,
         })
       : await readDescriptors(target.descriptorsFile, target.services);
@@ -66,7 +59,7 @@ export async function createAttachment(
     server: undefined,
     inventory: () => readHostInventory(),
     sampleLoad: () => NO_LOAD,
-    connect,
+    connect: (address) => connect(address),
     openAttach: (address) => {
       const connection = connect(address);
       return { stream: openAttach(connection), close: () => connection.close() };

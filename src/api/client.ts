@@ -5,8 +5,7 @@ import { loadClientConfig, type ClientOptions as ClientSettings } from "../confi
 import type { Environment } from "../config/setting";
 import type { Logger } from "../core/logger";
 import { SILENT_LOGGER } from "../core/logger";
-import { GrpcConnection } from "../wire/grpc-connection";
-import { channelCredentials } from "../wire/tls";
+import { connector } from "./connector";
 import { newId, processParts } from "./process-parts";
 
 export { CallError, ERRORS, FabricError, type ErrorCode } from "../core/errors";
@@ -42,19 +41,12 @@ export function connect(options: ConnectOptions = {}): FabricClient {
   const parts = processParts(logger ?? SILENT_LOGGER, { level: config.logLevel, format: config.logFormat });
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   if (config.balancer !== "") registry.resolve(config.balancer);
-  const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  const dialing = channelCredentials(tls);
+  const dial = connector(config, parts);
   return new FabricClient({
     ...parts,
     config: { ...config, retryBufferBytes: RETRY_BUFFER_BYTES },
     registry,
     newId,
-    connect: (address, { keepalive }) =>
-      new GrpcConnection(address, {
-        credentials: dialing,
-        keepaliveMs: keepalive ? config.dataKeepaliveMs : 0,
-        messageMaxBytes: config.messageMaxBytes,
-        reconnectMaxMs: config.reconnectMaxMs,
-      }),
+    connect: (address, { keepalive }) => dial(address, { keepaliveMs: keepalive ? config.dataKeepaliveMs : 0 }),
   });
 }

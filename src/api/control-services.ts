@@ -1,7 +1,7 @@
 import type { IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
-import { HeldBytes } from "../wire/held-bytes";
-import { MessageCall } from "../wire/message-call";
+import { HeldBytes } from "../rpc/held-bytes";
+import { MessageCall } from "../rpc/message-call";
 
 /** What requests to the director's own services may hold on one connection while they are incomplete; two messages at least. */
 const HELD_MAX_BYTES = 16 * 1024 * 1024;

@@ -12,17 +12,18 @@ import { FILE_DESCRIPTOR_SET } from "../wire/contract";
 import { openAttach } from "../wire/attach-stream";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
-import { GrpcConnection } from "../wire/grpc-connection";
 import { GrpcServer } from "../wire/grpc-server";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
 import { mountService, type Handlers, type MountedService } from "../wire/service-handlers";
 import type { ServiceDefinition } from "../wire/service-definition";
-import { channelCredentials, serverCredentials, type TlsFiles } from "../wire/tls";
+import { serverCredentials, servingTls, type TlsFiles } from "../wire/tls";
 import { computeService } from "../worker/services/compute-service";
 import { inferenceService } from "../worker/services/inference-service";
 import { TASKS } from "../worker/tasks";
-import { Worker } from "../worker/worker";
+import { Worker, type WorkerServer } from "../worker/worker";
+import { connector } from "./connector";
+import { EngineServer } from "./engine-ends";
 import { newId, packageVersion, processParts } from "./process-parts";
 
 export { CallError } from "../core/errors";
@@ -68,7 +69,6 @@ export function createWorker(options: WorkerOptions = {}): Worker {
   const parts = processParts(givenLogger, { level: config.logLevel, format: config.logFormat });
   const { clock, logger } = parts;
   const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  const dialing = channelCredentials(tls);
 
   const served = services ?? [
     computeService({ tasks: TASKS, clock, label: config.label }),
@@ -78,20 +78,14 @@ export function createWorker(options: WorkerOptions = {}): Worker {
     logger.warn("no descriptors given: the services can be called, but not discovered, and none counts as idempotent");
   }
   const contract = contractOf(served, services ? descriptors : FILE_DESCRIPTOR_SET);
-  const server = new GrpcServer({
-    credentials: serverCredentials(tls),
-    messageMaxBytes: config.messageMaxBytes,
-    keepaliveMs: 0,
-  });
+  const { messageMaxBytes } = config;
+  const server =
+    config.transport === "engine"
+      ? new EngineServer({ ...parts, messageMaxBytes, keepaliveMs: 0, tls: servingTls(tls) })
+      : new GrpcServer({ credentials: serverCredentials(tls), messageMaxBytes, keepaliveMs: 0 });
   const health = describe(server, served, contract);
   const sampler = systemHostLoad();
-  const connect = (address: string) =>
-    new GrpcConnection(address, {
-      credentials: dialing,
-      keepaliveMs: 0,
-      messageMaxBytes: config.messageMaxBytes,
-      reconnectMaxMs: config.reconnectMaxMs,
-    });
+  const connect = connector(config, parts);
 
   return new Worker({
     ...parts,
@@ -106,7 +100,7 @@ export function createWorker(options: WorkerOptions = {}): Worker {
       const connection = connect(address);
       return { stream: openAttach(connection), close: () => connection.close() };
     },
-    connect,
+    connect: (address) => connect(address),
     onServing: (serving) => {
       for (const name of ["", ...served.map(({ fullName }) => fullName)]) health.setStatus(name, serving);
     },
@@ -133,7 +127,7 @@ export async function runWorker(options: WorkerOptions = {}): Promise<void> {
 
 /** Adds health and reflection, so that a worker can be looked at directly too. */
 function describe(
-  server: GrpcServer,
+  server: WorkerServer,
   served: readonly MountedService[],
   contract: Uint8Array | undefined,
 ): ServiceHealth {

@@ -1,12 +1,11 @@
 import { connect } from "../api/client";
-import { newId } from "../api/process-parts";
+import { connector } from "../api/connector";
+import { newId, processParts } from "../api/process-parts";
 import { AssignedStream } from "../client/assigned-stream";
 import { loadClientConfig } from "../config/roles";
 import type { Environment } from "../config/setting";
 import { systemClock } from "../platform/system-clock";
 import { systemRandom } from "../platform/system-random";
-import { GrpcConnection } from "../wire/grpc-connection";
-import { channelCredentials } from "../wire/tls";
 import { logging, runRole } from "./run-role";
 
 /** The demonstration client until it is told to stop. Resolves to the exit code. */
@@ -15,8 +14,7 @@ export function runClient(env: Environment): Promise<number> {
     () => logging(loadClientConfig(env)),
     async (logger) => {
       const config = loadClientConfig(env);
-      const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-      const dialing = channelCredentials(tls);
+      const dial = connector(config, processParts(logger, { level: config.logLevel, format: config.logFormat }));
       const fabric = connect({ env, logger, mode: "proxy" });
       const stream = new AssignedStream({
         clock: systemClock,
@@ -27,13 +25,7 @@ export function runClient(env: Environment): Promise<number> {
         prompt: "hello",
         maxTokens: 0,
         newId,
-        connect: (address) =>
-          new GrpcConnection(address, {
-            credentials: dialing,
-            keepaliveMs: config.dataKeepaliveMs,
-            messageMaxBytes: config.messageMaxBytes,
-            reconnectMaxMs: config.reconnectMaxMs,
-          }),
+        connect: (address) => dial(address, { keepaliveMs: config.dataKeepaliveMs }),
       });
       const stopping = new AbortController();
       const finished = stream.run(stopping.signal);

@@ -9,6 +9,7 @@ import {
   messageMaxBytes,
   reconnectMaxMs,
   tlsSettings,
+  transport,
 } from "./shared-settings";
 
 export const clientSettings = {
@@ -33,6 +34,7 @@ export const clientSettings = {
   dataKeepaliveMs,
   reconnectMaxMs,
   messageMaxBytes,
+  transport,
   ...tlsSettings,
   ...logSettings,
 };

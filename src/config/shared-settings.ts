@@ -49,6 +49,12 @@ export const messageMaxBytes: Setting<number> = bytes("HEDDLE_MESSAGE_MAX_BYTES"
   doc: "Largest gRPC message, sent or received (MESSAGE_TOO_LARGE). The default is gRPC's own, which every implementation accepts. Raise it on every side, peers in other languages included; a large message delays the heartbeats behind it.",
 });
 
+export const transport = choice("HEDDLE_TRANSPORT", {
+  default: "grpc-js",
+  words: ["engine", "grpc-js"],
+  doc: "What speaks gRPC in this process. `grpc-js` is the library `@grpc/grpc-js`; `engine` is Heddle's own, at a fraction of the CPU time (experimental). Peers notice no difference.",
+});
+
 export const attemptsMax: Setting<number> = integer("HEDDLE_ATTEMPTS_MAX", {
   default: 3,
   min: 1,

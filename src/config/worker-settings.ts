@@ -9,6 +9,7 @@ import {
   messageMaxBytes,
   reconnectMaxMs,
   tlsSettings,
+  transport,
 } from "./shared-settings";
 import { tags } from "./tags-kind";
 
@@ -82,6 +83,7 @@ export const workerSettings = {
   reconnectMaxMs,
   drainTimeoutMs,
   messageMaxBytes,
+  transport,
   ...tlsSettings,
   ...logSettings,
 };

@@ -13,6 +13,8 @@ export interface LaneParts {
   dial(owner: LinkOwner): WorkerLink;
   /** Whether there is to be a link even if nobody asks for it. */
   readonly isKeptOpen: boolean;
+  /** Whether calls that are begun while the first link is being made wait for the outcome. */
+  readonly holdsCalls: boolean;
   /** Whether calls can be begun; told at once, and of changes only. */
   readinessChanged(ready: boolean, reason: string): void;
 }
@@ -59,6 +61,11 @@ export class LinkLane implements LinkOwner {
     return this.#current !== undefined;
   }
 
+  /** Whether a call can be begun: there is a link, or calls wait for the one that is being made. */
+  get takesCalls(): boolean {
+    return this.isReady || (this.#parts.holdsCalls && this.#next !== undefined);
+  }
+
   get linkCount(): number {
     return this.#links.size;
   }
@@ -75,7 +82,8 @@ export class LinkLane implements LinkOwner {
   /** Begins the call now, or when there is a stream for it. What goes wrong is the call's end. */
   begin(call: WorkerCall, head: HeaderList): void {
     const link = this.#current;
-    if (link === undefined) call.refuse("WORKER_UNREACHABLE", "there is no connection");
+    if (!this.takesCalls) call.refuse("WORKER_UNREACHABLE", "there is no connection");
+    else if (link === undefined) this.#wait(call, head);
     else if (this.#waiting.length > 0) this.#wait(call, head);
     else if (!start(link, call, head) && !this.#startElsewhere(call, head)) this.#wait(call, head);
   }
@@ -121,6 +129,7 @@ export class LinkLane implements LinkOwner {
     if (this.#next === link) {
       this.#next = undefined;
       this.#failed(link);
+      if (this.#current === undefined) this.#refuseWaiting(reason);
     }
     this.#leave(link, reason);
   }

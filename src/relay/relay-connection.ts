@@ -24,6 +24,8 @@ export interface RelayConnectionOptions {
   readonly reconnectMaxMs: number;
   /** From the attempt to the peer's SETTINGS. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /** Calls that are begun while it connects wait for the outcome. Default: they are refused at once. */
+  readonly holdsCalls?: boolean;
 }
 
 /** A connection for calls of stormy clients is closed when none was made on it for as long. */
@@ -54,12 +56,13 @@ export class RelayConnection implements Connection, CallRoute {
     this.address = address;
     this.#options = options;
     this.#heads = new RequestHeads(address, options.scheme);
-    const { clock } = options;
+    const { clock, holdsCalls = false } = options;
     this.#calm = new LinkLane({
       clock,
       backoff: this.#newBackoff(),
       dial: (owner) => this.#dial(owner, 0),
       isKeptOpen: true,
+      holdsCalls,
       readinessChanged: (ready, reason) => this.#tell(ready, reason),
     });
     this.#stormy = new LinkLane({
@@ -67,6 +70,7 @@ export class RelayConnection implements Connection, CallRoute {
       backoff: this.#newBackoff(),
       dial: (owner) => this.#dial(owner, STORM_LINK_IDLE_MS),
       isKeptOpen: false,
+      holdsCalls: false,
       readinessChanged: () => {},
     });
     this.#calm.dial();
@@ -82,7 +86,7 @@ export class RelayConnection implements Connection, CallRoute {
 
   start(start: CallStart, listener: CallListener): OutgoingCall {
     const call = new WorkerCall(listener, this.#options.messageMaxBytes, start.source);
-    if (this.#calm.isReady) call.beginThisTurn(this, this.#heads.of(start));
+    if (this.#calm.takesCalls) call.beginThisTurn(this, this.#heads.of(start));
     else queueMicrotask(() => call.isOver || call.refuse("WORKER_UNREACHABLE", "there is no connection"));
     return call;
   }

@@ -3,7 +3,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { CallMetadata } from "../core/call-metadata";
 
 /** Set by the transport, meaningless or wrong when sent on. */
-export const TRANSPORT_KEYS: ReadonlySet<string> = new Set([
+const TRANSPORT_KEYS: ReadonlySet<string> = new Set([
   "content-type",
   "date",
   "te",

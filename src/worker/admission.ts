@@ -1,12 +1,7 @@
-import type { CallEnd, IncomingCall } from "../core/call";
+import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
 import { FabricError } from "../core/errors";
-
-/** A call being executed: its bound and its end. */
-interface Running {
-  /** Ends it at the caller and aborts its handler. */
-  fail(error: FabricError): void;
-}
+import { AdmittedCall } from "./admitted-call";
 
 /**
  * Decides which calls the worker takes, and counts them from the moment they are taken to the moment they end, however they
@@ -14,7 +9,7 @@ interface Running {
  */
 export class Admission {
   readonly #slots: number;
-  readonly #running = new Set<Running>();
+  readonly #running = new Set<AdmittedCall>();
   readonly #idle: (() => void)[] = [];
   #refusal: FabricError | undefined;
 
@@ -59,7 +54,9 @@ export class Admission {
       call.finish(endOfError(refusal));
       return;
     }
-    run(this.#counted(call));
+    const admitted = new AdmittedCall(call, this.#left);
+    this.#running.add(admitted);
+    run(admitted);
   }
 
   #fullness(): FabricError | undefined {
@@ -67,35 +64,8 @@ export class Admission {
     return new FabricError("WORKER_FULL", `all ${this.#slots} slots are in use`);
   }
 
-  #counted(call: IncomingCall): IncomingCall {
-    let abortHandler = () => {};
-    const end = () => {
-      if (!this.#running.delete(running)) return false;
-      if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
-      return true;
-    };
-    const finish = (callEnd: Omit<CallEnd, "error">) => {
-      if (end()) call.finish(callEnd);
-    };
-    const running: Running = {
-      fail: (error) => {
-        finish(endOfError(error));
-        abortHandler();
-      },
-    };
-    this.#running.add(running);
-    return {
-      ...call,
-      listen: (listener) => {
-        abortHandler = () => listener.cancelled();
-        call.listen({
-          ...listener,
-          cancelled: () => {
-            if (end()) listener.cancelled();
-          },
-        });
-      },
-      finish,
-    };
-  }
+  readonly #left = (call: AdmittedCall): void => {
+    this.#running.delete(call);
+    if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  };
 }

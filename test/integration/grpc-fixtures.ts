@@ -1,37 +1,63 @@
 import type { CallEnd, CallListener, CallStart, IncomingCall, OutgoingCall } from "../../src/core/call";
 import { CallMetadata } from "../../src/core/call-metadata";
+import { engineConnection, EngineServer } from "../../src/api/engine-ends";
+import type { Connection } from "../../src/core/call";
+import { seededRandom } from "../../src/core/random";
+import { systemClock } from "../../src/platform/system-clock";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
-import { GrpcServer } from "../../src/wire/grpc-server";
+import { GrpcServer, type IncomingHandler } from "../../src/wire/grpc-server";
 
 const MESSAGE_MAX_BYTES = 4 << 20;
 
+/** What carries the calls of one end. */
+export type Transport = "engine" | "grpc-js";
+
+export interface TestServer {
+  handle(path: string, handler: IncomingHandler): void;
+  listen(address: string, field: string): Promise<string>;
+  drain(): Promise<void>;
+  close(): void;
+}
+
 export interface Wire {
-  readonly server: GrpcServer;
-  readonly connection: GrpcConnection;
+  readonly server: TestServer;
+  readonly address: string;
+  readonly connection: Connection;
 }
 
 /** Closes what a test opened. */
 export class WireRig {
+  readonly #client: Transport;
+  readonly #server: Transport;
   readonly #closes: (() => void)[] = [];
 
+  constructor(client: Transport = "grpc-js", server: Transport = "grpc-js") {
+    this.#client = client;
+    this.#server = server;
+  }
+
   /** A server on a free port, and a connection to it that is ready. */
-  async open(serve: (server: GrpcServer) => void, options: { messageMaxBytes?: number } = {}): Promise<Wire> {
+  async open(serve: (server: TestServer) => void, options: { messageMaxBytes?: number } = {}): Promise<Wire> {
     const server = this.server(options.messageMaxBytes);
     serve(server);
     const address = await server.listen("127.0.0.1:0", "TEST_ADDR");
     const connection = this.connection(address, options.messageMaxBytes);
     await whenReady(connection);
-    return { server, connection };
+    return { server, address, connection };
   }
 
-  server(messageMaxBytes = MESSAGE_MAX_BYTES): GrpcServer {
-    const server = new GrpcServer({ messageMaxBytes, keepaliveMs: 0 });
+  server(messageMaxBytes = MESSAGE_MAX_BYTES): TestServer {
+    const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes, keepaliveMs: 0 };
+    const server = this.#server === "engine" ? new EngineServer(parts) : new GrpcServer(parts);
     this.#closes.push(() => server.close());
     return server;
   }
 
-  connection(address: string, messageMaxBytes = MESSAGE_MAX_BYTES): GrpcConnection {
-    const connection = new GrpcConnection(address, { keepaliveMs: 0, messageMaxBytes, reconnectMaxMs: 100 });
+  connection(address: string, messageMaxBytes = MESSAGE_MAX_BYTES): Connection {
+    const options = { keepaliveMs: 0, messageMaxBytes, reconnectMaxMs: 100 };
+    const parts = { ...options, clock: systemClock, random: seededRandom(2), userAgent: "test" };
+    const isEngine = this.#client === "engine";
+    const connection = isEngine ? engineConnection(address, parts) : new GrpcConnection(address, options);
     this.#closes.push(() => connection.close());
     return connection;
   }
@@ -41,7 +67,7 @@ export class WireRig {
   }
 }
 
-export function whenReady(connection: GrpcConnection, ready = true): Promise<void> {
+export function whenReady(connection: Connection, ready = true): Promise<void> {
   return new Promise((resolve) => {
     if (connection.isReady() === ready) resolve();
     else connection.onReadiness((now) => now === ready && resolve());
@@ -59,7 +85,7 @@ export interface Seen {
 }
 
 export function start(
-  connection: GrpcConnection,
+  connection: Connection,
   call: Partial<CallStart> = {},
   listener: Partial<CallListener> = {},
 ): Seen {

@@ -7,8 +7,13 @@ import { OK, start, taking, whenReady, WireRig, type Taken } from "./grpc-fixtur
 const bytes = (text: string) => Buffer.from(text);
 const texts = (messages: readonly Uint8Array[]) => messages.map((each) => Buffer.from(each).toString());
 
-describe("GrpcServer and GrpcConnection over a real socket", () => {
-  const rig = new WireRig();
+describe.each([
+  ["grpc-js", "grpc-js"],
+  ["grpc-js", "engine"],
+  ["engine", "grpc-js"],
+  ["engine", "engine"],
+] as const)("A client on %s and a server on %s over a real socket", (clientKind, serverKind) => {
+  const rig = new WireRig(clientKind, serverKind);
   afterEach(() => rig.close());
 
   const echo = taking(
@@ -104,8 +109,8 @@ describe("GrpcServer and GrpcConnection over a real socket", () => {
   });
 
   it("refuses a request over the server's limit with MESSAGE_TOO_LARGE, and serves the next call", async () => {
-    const { server } = await rig.open((each) => each.handle("/a.B/C", echo), { messageMaxBytes: 1_000 });
-    const generous = rig.connection(server.address!, 1 << 20);
+    const { address } = await rig.open((each) => each.handle("/a.B/C", echo), { messageMaxBytes: 1_000 });
+    const generous = rig.connection(address, 1 << 20);
     await whenReady(generous);
     const large = start(generous);
     large.call.send(Buffer.alloc(2_000));
@@ -118,10 +123,10 @@ describe("GrpcServer and GrpcConnection over a real socket", () => {
   });
 
   it("refuses an answer over the client's limit with MESSAGE_TOO_LARGE", async () => {
-    const { server } = await rig.open((each) => each.handle("/a.B/C", echo));
-    const strict = rig.connection(server.address!, 1_000);
+    const { address } = await rig.open((each) => each.handle("/a.B/C", echo));
+    const strict = rig.connection(address, 1_000);
     await whenReady(strict);
-    const generous = start(rig.connection(server.address!));
+    const generous = start(rig.connection(address));
     generous.call.send(Buffer.alloc(2_000));
     generous.call.halfClose();
     expect((await generous.ended).status).toBe(Status.OK);
@@ -197,8 +202,7 @@ describe("GrpcServer and GrpcConnection over a real socket", () => {
   });
 
   it("leaves the picker at once when its connection breaks, and comes back by itself", async () => {
-    const { server, connection } = await rig.open((each) => each.handle("/a.B/C", echo));
-    const address = server.address!;
+    const { address, server, connection } = await rig.open((each) => each.handle("/a.B/C", echo));
     const down = whenReady(connection, false);
     server.close();
     await down;
@@ -212,8 +216,8 @@ describe("GrpcServer and GrpcConnection over a real socket", () => {
   });
 
   it("may be closed by whoever it tells that it is ready", async () => {
-    const { server } = await rig.open((each) => each.handle("/a.B/C", echo));
-    const connection = rig.connection(server.address!);
+    const { address } = await rig.open((each) => each.handle("/a.B/C", echo));
+    const connection = rig.connection(address);
     await new Promise<void>((resolve) => {
       connection.onReadiness(() => {
         connection.close();
@@ -342,8 +346,8 @@ describe("GrpcServer and GrpcConnection over a real socket", () => {
   });
 
   it("refuses an address that is in use, in words", async () => {
-    const { server } = await rig.open((each) => each.handle("/a.B/C", echo));
-    await expect(rig.server().listen(server.address!, "WORKER_ADDR")).rejects.toThrow(
+    const { address } = await rig.open((each) => each.handle("/a.B/C", echo));
+    await expect(rig.server().listen(address, "WORKER_ADDR")).rejects.toThrow(
       /^\[INVALID_ARGUMENT\] WORKER_ADDR is ".*": cannot listen there: the port is in use/,
     );
   });

@@ -1,4 +1,4 @@
-import type { IncomingCall } from "../../src/core/call";
+import type { Connection, IncomingCall } from "../../src/core/call";
 import { CallMetadata } from "../../src/core/call-metadata";
 import { seededRandom } from "../../src/core/random";
 import { Status } from "../../src/core/status";
@@ -7,9 +7,8 @@ import { dialer } from "../../src/relay/dial";
 import { RelayConnection } from "../../src/relay/relay-connection";
 import { RelayServer } from "../../src/relay/relay-server";
 import { passStraightOn } from "../../src/relay/straight-call";
-import type { GrpcConnection } from "../../src/wire/grpc-connection";
-import type { GrpcServer, IncomingHandler } from "../../src/wire/grpc-server";
-import { OK, start, taking, whenReady, WireRig, type Taken } from "./grpc-fixtures";
+import type { IncomingHandler } from "../../src/wire/grpc-server";
+import { OK, start, taking, whenReady, WireRig, type Taken, type TestServer } from "./grpc-fixtures";
 
 const LIMIT_BYTES = 4 << 20;
 const bytes = (text: string) => Buffer.from(text);
@@ -19,9 +18,9 @@ const texts = (messages: readonly Uint8Array[]) => messages.map((each) => Buffer
 describe("The relay between a grpc-js client and a grpc-js server", () => {
   const rig = new WireRig();
   const closes: (() => void)[] = [];
-  let worker: GrpcServer;
+  let worker: TestServer;
   let toWorker: RelayConnection;
-  let client: GrpcConnection;
+  let client: Connection;
 
   afterEach(() => {
     for (const close of closes.splice(0)) close();
@@ -173,7 +172,7 @@ describe("The relay between a grpc-js client and a grpc-js server", () => {
     await serve(taking(() => arrived()));
     const seen = start(client);
     await hasArrived;
-    const address = worker.address!;
+    const { address } = toWorker;
     worker.close();
     expect((await seen.ended).error?.code).toBe("WORKER_LOST");
     await untilReady(false);

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import type { CallEnd, IncomingCall, IncomingListener } from "../../../src/core/call";
 import { CallMetadata, type MetadataValue } from "../../../src/core/call-metadata";
 import { Status } from "../../../src/core/status";
-import { HeldBytes } from "../../../src/wire/held-bytes";
-import { MessageCall } from "../../../src/wire/message-call";
-import { MessageReader } from "../../../src/wire/message-reader";
+import { HeldBytes } from "../../../src/rpc/held-bytes";
+import { MessageCall } from "../../../src/rpc/message-call";
+import { MessageReader } from "../../../src/rpc/message-reader";
 import { ManualClock } from "../../support/manual-clock";
 
 const OK: Omit<CallEnd, "error"> = { status: Status.OK, message: "", trailers: new CallMetadata() };

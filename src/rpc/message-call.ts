@@ -6,8 +6,8 @@ import { FabricError, messageOf } from "../core/errors";
 import { Status } from "../core/status";
 import type { HeldBytes } from "./held-bytes";
 import { ACCEPTED_ENCODINGS, decompress, isAcceptedEncoding } from "./message-encoding";
-import { MessageReader, PREFIX_BYTES, type ReceivedMessage } from "./message-reader";
-import { TRANSPORT_KEYS } from "./metadata";
+import { frameOf, MessageReader, type ReceivedMessage } from "./message-reader";
+import { userMetadataOf } from "./user-metadata";
 
 export interface MessageCallOptions {
   readonly clock: Clock;
@@ -46,7 +46,7 @@ export class MessageCall implements IncomingCall {
 
   constructor(call: IncomingCall, options: MessageCallOptions) {
     this.path = call.path;
-    this.metadata = userMetadata(call.metadata);
+    this.metadata = userMetadataOf(call.metadata);
     this.timeoutMs = call.timeoutMs;
     this.peer = call.peer;
     this.#call = call;
@@ -91,11 +91,7 @@ export class MessageCall implements IncomingCall {
 
   send(bytes: Uint8Array): boolean {
     if (this.#over) return true;
-    const framed = Buffer.allocUnsafe(PREFIX_BYTES + bytes.length);
-    framed[0] = 0;
-    framed.writeUInt32BE(bytes.length, 1);
-    framed.set(bytes, PREFIX_BYTES);
-    return this.#call.send(framed);
+    return this.#call.send(frameOf(bytes));
   }
 
   finish(end: Omit<CallEnd, "error">): void {
@@ -201,15 +197,4 @@ function broken(message: string): Omit<CallEnd, "error"> {
 function unknownEncoding(encoding: string): Omit<CallEnd, "error"> {
   const trailers = CallMetadata.of({ "grpc-accept-encoding": ACCEPTED_ENCODINGS });
   return { status: Status.UNIMPLEMENTED, message: `no encoding "${encoding.slice(0, 64)}" is known here`, trailers };
-}
-
-/** What the caller set, with the values of "-bin" keys as the bytes they stand for. */
-function userMetadata(metadata: CallMetadata): CallMetadata {
-  const result = new CallMetadata();
-  for (const [key, value] of metadata.entries()) {
-    if (TRANSPORT_KEYS.has(key)) continue;
-    if (!key.endsWith("-bin") || typeof value !== "string") result.append(key, value);
-    else for (const each of value.split(",")) result.append(key, Buffer.from(each, "base64"));
-  }
-  return result;
 }

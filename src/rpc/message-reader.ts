@@ -6,12 +6,21 @@ export interface ReceivedMessage {
 }
 
 /** gRPC's Length-Prefixed-Message: a flag and four bytes of length (PROTOCOL-HTTP2). */
-export const PREFIX_BYTES = 5;
+const PREFIX_BYTES = 5;
 
 /** First capacity for a message that comes in pieces. */
 const CAPACITY_MIN_BYTES = 1_024;
 
 const NOTHING = Buffer.alloc(0);
+
+/** A message as it is sent: not compressed, its length before it. */
+export function frameOf(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, PREFIX_BYTES);
+  return frame;
+}
 
 /**
  * Cuts a stream of gRPC bytes into its messages. A message that comes in pieces is collected in memory that grows as they do: it
