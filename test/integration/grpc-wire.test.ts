@@ -298,12 +298,13 @@ describe.each([
     const { connection } = await rig.open((server) => server.handle("/a.B/C", echo));
     let drained = 0;
     const seen = start(connection, {}, { drained: () => (drained += 1) });
-    const taken = Array.from({ length: 40 }, (_, index) => seen.call.send(bytes(String(index))));
+    const sent = Array.from({ length: 40 }, (_, index) => Buffer.alloc(100_000, String(index)));
+    const taken = sent.map((message) => seen.call.send(message));
     seen.call.halfClose();
     expect((await seen.ended).status).toBe(Status.OK);
-    expect([taken[0], taken[39]]).toEqual([true, false]);
-    expect(drained).toBe(1);
-    expect(seen.messages.map((each) => Buffer.from(each).toString())).toEqual(taken.map((_, index) => String(index)));
+    expect(taken).toContain(false);
+    expect(drained).toBeGreaterThan(0);
+    expect(Buffer.concat(seen.messages).equals(Buffer.concat(sent))).toBe(true);
   });
 
   it("a cancel ends a call whose answers and status wait unread", async () => {
