@@ -91,7 +91,7 @@ conformance-h2spec: build ## Run h2spec against our HTTP/2 engine and against a 
 	@$(BIN)/tsx scripts/h2spec.ts
 
 .PHONY: conformance-interop
-conformance-interop: build ## Run gRPC's interop cases through the director: grpc-go, grpc-js, our worker (grpc-go needs Go)
+conformance-interop: build ## Run gRPC's interop cases and grpcurl through the director: grpc-go, grpc-js, our worker (grpc-go and grpcurl need Go)
 	@$(BIN)/tsx scripts/conformance/grpc-interop.ts
 
 .PHONY: fuzz-http2

@@ -4,7 +4,7 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 
 const FOLDER = resolve(__dirname, "..", ".cache", "bin");
-const MODULE = "github.com/fullstorydev/grpcurl/cmd/grpcurl@latest";
+const MODULE = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4";
 /** Go compiles it from its sources, with some hundred packages. */
 const BUILD_WITHIN_MS = 8 * 60_000;
 

@@ -1,7 +1,8 @@
 /**
  * Runs the official gRPC interop cases: clients and servers of two stacks and our own worker, straight and through the director,
- * over plain text and TLS. Prints a table, then everything that went wrong; the last line is JSON. Fails unless every case passes or is
- * in known-failures.ts. Where Go is absent, and its programs were not built before, it says so and leaves them out.
+ * over plain text and TLS; and grpcurl through the director. Prints a table of the lanes and one of the cases, then everything that
+ * went wrong; the last line is JSON. Fails unless every case passes, or is in known-failures.ts and fails without the director too.
+ * Where Go is absent, and its programs were not built before, it says so and leaves them out.
  *
  * Run: make conformance-interop
  */
@@ -11,6 +12,8 @@ import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../../test/support/certificates";
 import { buildGoInterop, type GoInterop } from "./go-interop";
+import { findGrpcurl } from "../grpcurl";
+import { GrpcurlClient } from "./grpcurl-client";
 import { GrpcGoClient, grpcJsClient } from "./interop-clients";
 import { InteropCluster } from "./interop-cluster";
 import { InteropReport } from "./interop-report";
@@ -23,13 +26,18 @@ import {
   type InteropClient,
   type InteropRun,
   type Lane,
+  type ServerName,
 } from "./interop-run";
 import { startGoServer, startGrpcJsServer, startWorker, type InteropServer } from "./interop-servers";
 
 /** Not a case of a client: asked of the director when the others of its lane have run. */
 const SLOTS_CASE = "no_slot_held_after_all";
 
-type ServerName = Lane["server"];
+/** The foreign programs; undefined where they could not be had. */
+interface Programs {
+  readonly go: GoInterop | undefined;
+  readonly grpcurl: string | undefined;
+}
 
 async function startServer(
   name: ServerName,
@@ -50,13 +58,13 @@ async function startServer(
 /** Every client on both paths against one server. */
 async function runAgainst(
   name: ServerName,
-  go: GoInterop | undefined,
+  programs: Programs,
   transport: Lane["transport"],
   certificates: Certificates,
 ): Promise<InteropRun[]> {
   const tls = transport === "tls" ? certificates : undefined;
   const cluster = await InteropCluster.start(tls);
-  const server = await startServer(name, go, cluster, tls);
+  const server = await startServer(name, programs.go, cluster, tls);
   const runs: InteropRun[] = [];
   try {
     if (!server) return [];
@@ -66,7 +74,7 @@ async function runAgainst(
       const destination: Destination = { address: addresses[path], caFile: tls?.caFile };
       for (const client of CLIENTS) {
         const lane = { client, server: name, path, transport };
-        const program = clientOf(client, go, cluster);
+        const program = clientOf(lane, programs, cluster);
         for (const testCase of program?.cases ?? []) {
           runs.push({ ...lane, testCase, failure: await program?.run(testCase, destination) });
         }
@@ -81,27 +89,33 @@ async function runAgainst(
   }
 }
 
-function clientOf(
-  name: Lane["client"],
-  go: GoInterop | undefined,
-  { processes }: InteropCluster,
-): InteropClient | undefined {
-  if (name === "grpc-js") return grpcJsClient;
-  return go && new GrpcGoClient(go.client, processes);
+function clientOf(lane: Lane, { go, grpcurl }: Programs, { processes }: InteropCluster): InteropClient | undefined {
+  switch (lane.client) {
+    case "grpc-js":
+      return grpcJsClient;
+    case "grpc-go":
+      return go && new GrpcGoClient(go.client, processes);
+    case "grpcurl":
+      return grpcurl === undefined || lane.path === "direct" ? undefined : new GrpcurlClient(grpcurl, lane);
+  }
 }
 
 async function main(): Promise<void> {
   const go = buildGoInterop();
   if (!go) console.log("There is no Go here, so grpc-go's client and server are left out.");
+  const found = findGrpcurl();
+  if ("missing" in found) console.log(`grpcurl is left out: ${found.missing}`);
+  const programs: Programs = { go, grpcurl: "path" in found ? found.path : undefined };
   const folder = await mkdtemp(join(tmpdir(), "heddle-interop-"));
   try {
     const certificates = await makeCertificates(folder);
     const runs: InteropRun[] = [];
     for (const transport of TRANSPORTS) {
-      for (const server of SERVERS) runs.push(...(await runAgainst(server, go, transport, certificates)));
+      for (const server of SERVERS) runs.push(...(await runAgainst(server, programs, transport, certificates)));
     }
     const report = new InteropReport(runs);
     console.log(report.table);
+    console.log(`\n${report.cases}`);
     if (report.details !== "") console.log(`\n${report.details}`);
     console.log(`\n${report.json}`);
     process.exitCode = report.isGood ? 0 : 1;

@@ -1,4 +1,4 @@
-import type { InteropRun, Lane } from "./interop-run";
+import { PATHS, type InteropRun, type Lane } from "./interop-run";
 import { KNOWN_FAILURES, reasonFor, type KnownFailure } from "./known-failures";
 
 /** What of the runs is as it should be: passed, or failed for a reason that is written down. */
@@ -24,6 +24,27 @@ export class InteropReport {
       return `${lane}  ${`${passed}/${runs.length}`.padStart(7)}  ${remarks.join(", ")}`.trimEnd();
     });
     return [`${laneText(HEADINGS)}   passed`, ...rows].join("\n");
+  }
+
+  /** A line for each case: in how many of its lanes it passed, straight and through the director. */
+  get cases(): string {
+    const names = new Map<string, InteropRun[]>();
+    for (const run of this.#runs) {
+      const name = run.client === "grpcurl" ? `grpcurl ${run.testCase}` : run.testCase;
+      names.set(name, [...(names.get(name) ?? []), run]);
+    }
+    const passedOf = (runs: readonly InteropRun[], path: Lane["path"]) => {
+      const those = runs.filter((run) => run.path === path);
+      return those.length === 0
+        ? "–"
+        : `${those.filter(({ failure }) => failure === undefined).length}/${those.length}`;
+    };
+    const rows = [...names].map(([name, runs]) => {
+      const counts = PATHS.map((path) => passedOf(runs, path).padStart(9)).join(" ");
+      const verdict = runs.every((run) => this.#isExpected(run)) ? "" : "  FAILS";
+      return `${name.padEnd(40)} ${counts}${verdict}`;
+    });
+    return [`${"case".padEnd(40)} ${PATHS.map((path) => path.padStart(9)).join(" ")}`, ...rows].join("\n");
   }
 
   /** Every reason that applied, and everything that went wrong without one, in full. */
@@ -61,8 +82,23 @@ export class InteropReport {
     return reasonFor(run, this.#known);
   }
 
+  /** Passed, or listed and failed; through the director only where the same pair fails without it too, or it would be its fault. */
   #isExpected(run: InteropRun): boolean {
-    return (run.failure === undefined) === (this.#reason(run) === undefined);
+    const isListed = this.#reason(run) !== undefined;
+    if (run.failure === undefined) return !isListed;
+    return isListed && (run.path === "direct" || this.#failsDirectly(run));
+  }
+
+  #failsDirectly({ client, server, transport, testCase }: InteropRun): boolean {
+    return this.#runs.some(
+      (run) =>
+        run.path === "direct" &&
+        run.client === client &&
+        run.server === server &&
+        run.transport === transport &&
+        run.testCase === testCase &&
+        run.failure !== undefined,
+    );
   }
 
   #remarkOf(run: InteropRun): string | undefined {

@@ -1,14 +1,17 @@
 /** One case of one client against one server, on one way: what the table, the list of known failures and the report are about. */
 
-export const CLIENTS = ["grpc-go", "grpc-js"] as const;
+/** grpcurl has cases of its own, and only through the director: what it needs to know, it asks the director's reflection. */
+export const CLIENTS = ["grpc-go", "grpc-js", "grpcurl"] as const;
 export const SERVERS = ["grpc-go", "grpc-js", "heddle"] as const;
 /** Straight to the server, as a baseline; or through a director that it is attached to. */
 export const PATHS = ["direct", "director"] as const;
 export const TRANSPORTS = ["plain", "tls"] as const;
 
+export type ServerName = (typeof SERVERS)[number];
+
 export interface Lane {
   readonly client: (typeof CLIENTS)[number];
-  readonly server: (typeof SERVERS)[number];
+  readonly server: ServerName;
   readonly path: (typeof PATHS)[number];
   readonly transport: (typeof TRANSPORTS)[number];
 }

@@ -1,6 +1,9 @@
 import type { InteropRun } from "./interop-run";
 
-/** Runs that fail and why; what is left out matches all. An entry whose run passes fails the suite, so that none outlives its reason. */
+/**
+ * Runs that fail and why; what is left out matches all. An entry whose run passes fails the suite, so that none outlives its reason;
+ * so does one whose run fails through the director alone, because the reason must be the peer's.
+ */
 export interface KnownFailure extends Partial<Omit<InteropRun, "failure">> {
   readonly why: string;
 }

@@ -29,6 +29,7 @@ import {
   type StreamingOutputCallRequest,
   type StreamingOutputCallResponse,
 } from "./messages";
+import { DETAILS_TRAILER, statusDetails } from "./status-details";
 
 type OutputStream = { write(response: StreamingOutputCallResponse): boolean };
 
@@ -73,6 +74,7 @@ function testService(reports: OrcaReports) {
       const trailers = echoMetadata(call);
       if (orcaPerQueryReport) trailers.set(ORCA_TRAILER, encodedReport(orcaPerQueryReport));
       const failure = failureOf(responseStatus);
+      if (responseStatus && failure) trailers.set(DETAILS_TRAILER, statusDetails(responseStatus));
       if (failure) done(failure, null, trailers);
       else done(null, { payload: zeros(responseSize), ...(fillServerId ? { serverId } : {}) }, trailers);
     },

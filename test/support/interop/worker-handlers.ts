@@ -17,6 +17,7 @@ import {
   type StreamingOutputCallRequest,
   type StreamingOutputCallResponse,
 } from "./messages";
+import { DETAILS_TRAILER, statusDetails } from "./status-details";
 
 /** The server of the interop tests as a user of the library would write it: handlers for `createWorker`. */
 export function workerHandlers(serverId: string) {
@@ -34,7 +35,9 @@ export function workerHandlers(serverId: string) {
 
     unaryCall(request: SimpleRequest, context: CallContext): SimpleResponse {
       echoMetadata(context);
-      endAsAsked(request.responseStatus);
+      const { responseStatus } = request;
+      if (responseStatus?.code) context.trailers.set(DETAILS_TRAILER, statusDetails(responseStatus));
+      endAsAsked(responseStatus);
       if (request.orcaPerQueryReport) context.trailers.set(ORCA_TRAILER, encodedReport(request.orcaPerQueryReport));
       return { payload: zeros(request.responseSize ?? 0), ...(request.fillServerId ? { serverId } : {}) };
     },
