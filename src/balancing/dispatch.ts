@@ -75,6 +75,14 @@ interface Retries {
 }
 
 /**
+ * How early a worker's DEADLINE_EXCEEDED may come to be that of the call's own deadline, or a tenth of the call's time if that is more:
+ * timers of a process that is busy for a while run early by as much, since they count from the turn in which they were set.
+ */
+const EARLY_MS = 100;
+/** The same for a stream that was lost, as servers do reset it then. Short, since one that was lost for another reason may be tried again. */
+const EARLY_RESET_MS = 20;
+
+/**
  * The course of one call: pick, begin, attempt, finish; wait where nobody is ready; retry where that is safe. Knows no
  * transport. A call that finds an endpoint at once gets there within `start`, without a promise or a turn of the loop. Rules:
  * - D1 pick and begin happen in one tick: the next pick sees this call's load.
@@ -141,7 +149,7 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     const accounting = this.#accounting;
     if (accounting === undefined) return;
     const { tally, queue, sweep } = this.#parts;
-    const failure = error && (this.#cancelledWith ?? error);
+    const failure = error && (this.#cancelledWith ?? this.#asDeadline(error));
     this.#accounting = undefined;
     accounting.finish(failure ? outcomeOf(failure) : "ok"); // D2
     tally.inFlight -= 1;
@@ -247,10 +255,22 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     else this.#place();
   }
 
+  /** The worker has the same deadline, and may see it pass a moment before this process does: that is no verdict of its own. */
+  #asDeadline(error: FabricError): FabricError {
+    const timeoutMs = this.#call.timeoutMs ?? 0;
+    const leftMs = this.#deadlineMs - this.#parts.clock.monotonicMs();
+    const isItsAnswer = error.status === Status.DEADLINE_EXCEEDED && leftMs <= Math.max(EARLY_MS, timeoutMs / 10);
+    const isItsReset = error.code === "WORKER_LOST" && leftMs <= Math.min(EARLY_RESET_MS, timeoutMs / 10);
+    return isItsAnswer || isItsReset ? this.#tookTooLong() : error;
+  }
+
+  #tookTooLong(): FabricError {
+    return deadlineExceeded(`${this.#call.request.method} took too long`);
+  }
+
   #expire(): void {
-    const { request } = this.#call;
-    if (this.#stopWaiting === undefined) return this.cancel(deadlineExceeded(`${request.method} took too long`));
-    const { message } = this.#parts.unready.explain(request);
+    if (this.#stopWaiting === undefined) return this.cancel(this.#tookTooLong());
+    const { message } = this.#parts.unready.explain(this.#call.request);
     this.cancel(deadlineExceeded(`the deadline passed while it waited: ${message}`));
   }
 

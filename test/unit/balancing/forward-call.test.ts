@@ -76,6 +76,47 @@ describe("forwardCall", () => {
     expect(["x-cost", "heddle-worker", "heddle-attempts"].map((key) => trailers.text(key))).toEqual(["3", "w2", "1"]);
   });
 
+  describe("a worker that sees the deadline pass a moment before this process does", () => {
+    async function answered(
+      timeoutMs: number,
+      afterMs: number,
+      fail: (callee: StubCallee) => void,
+      idempotent = false,
+    ) {
+      const { caller, calls, clock, inFlight } = forward({ timeoutMs, idempotent });
+      await clock.advance(afterMs);
+      fail(calls[0]!);
+      await settle();
+      const error = caller.seen.ends[0]?.trailers.text("heddle-error");
+      return { end: caller.end, error, attempts: calls.length, isOver: inFlight() === 0 };
+    }
+    const itsAnswer = (callee: StubCallee) => callee.answer(Status.DEADLINE_EXCEEDED, "context deadline exceeded");
+    const itsReset = (callee: StubCallee) => callee.fail("WORKER_LOST", "the worker reset the call (CANCEL)");
+    const PASSED = {
+      end: "4 [DEADLINE_EXCEEDED] a.B/C took too long",
+      error: "DEADLINE_EXCEEDED",
+      attempts: 1,
+      isOver: true,
+    };
+
+    it.each([
+      ["by its answer", 300, 250, itsAnswer],
+      ["by its answer, at a tenth of a long time", 60_000, 54_500, itsAnswer],
+      ["by a reset", 300, 295, itsReset],
+    ])("says nothing of its own: %s", async (_how, timeoutMs, afterMs, fail) => {
+      expect(await answered(timeoutMs, afterMs, fail)).toEqual(PASSED);
+      expect(await answered(timeoutMs, afterMs, fail, true)).toEqual(PASSED);
+    });
+
+    it("but long before it the verdict is the worker's own, and a lost call is tried again", async () => {
+      expect(await answered(60_000, 1_000, itsAnswer)).toMatchObject({
+        end: "4 context deadline exceeded",
+        attempts: 1,
+      });
+      expect(await answered(300, 100, itsReset, true)).toMatchObject({ end: undefined, attempts: 2 });
+    });
+  });
+
   it.each<[ErrorCode, boolean, number]>([
     ["WORKER_UNREACHABLE", false, 2],
     ["WORKER_DRAINING", false, 2],

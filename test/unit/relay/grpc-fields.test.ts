@@ -18,6 +18,22 @@ describe("grpc-timeout", () => {
     expect(parseTimeout(text)).toBeUndefined();
   });
 
+  it.each([
+    ["no time left", 0, "1u"],
+    ["less than a microsecond", 1e-6, "1u"],
+    ["a part of a microsecond", 1.0001, "1001u"],
+    ["as many microseconds as fit", 99_999.999, "99999999u"],
+    ["one more", 100_000, "100000m"],
+    ["as many milliseconds as fit", 99_999_999, "99999999m"],
+    ["a part of one more", 99_999_999.5, "100000S"],
+    ["as many seconds as fit", 99_999_999_000, "99999999S"],
+    ["one more", 100_000_000_000, "27778H"],
+    ["as many hours as fit", 99_999_999 * 3_600_000, "99999999H"],
+    ["more than fits", Number.MAX_VALUE, "99999999H"],
+  ])("writes %s in eight digits, rounded up", (_what, timeoutMs, expected) => {
+    expect(formatTimeout(timeoutMs)).toBe(expected);
+  });
+
   it("is never shorter than what is left, and hardly longer", () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1e10, noNaN: true }), (timeoutMs) => {
