@@ -1,5 +1,7 @@
 export type MetadataValue = string | Uint8Array;
 
+const NO_KEYS: readonly string[] = [];
+
 /**
  * Headers or trailers of a call, in order, keys in lower case; values of keys that end in "-bin" are bytes. The part that
  * users may set; the reserved "grpc-…" keys are not in it.
@@ -11,6 +13,7 @@ export class CallMetadata {
    */
   derived: unknown;
   #entries: (readonly [key: string, value: MetadataValue])[] = [];
+  #sensitiveKeys = NO_KEYS;
 
   static of(entries: Readonly<Record<string, MetadataValue>>): CallMetadata {
     const metadata = new CallMetadata();
@@ -52,6 +55,15 @@ export class CallMetadata {
     return this.#entries;
   }
 
+  /** Keys whose values must not enter a compression table, on this hop or a later one (RFC 7541 §7.1.3). Copies keep them. */
+  get sensitiveKeys(): readonly string[] {
+    return this.#sensitiveKeys;
+  }
+
+  markSensitive(key: string): void {
+    if (!this.#sensitiveKeys.includes(key)) this.#sensitiveKeys = [...this.#sensitiveKeys, key];
+  }
+
   get size(): number {
     return this.#entries.length;
   }
@@ -60,12 +72,14 @@ export class CallMetadata {
     const copy = new CallMetadata();
     // Entries never change, so copies share them.
     copy.#entries = this.#entries.slice();
+    copy.#sensitiveKeys = this.#sensitiveKeys;
     return copy;
   }
 
   /** A copy that lacks these keys, given in lower case. */
   without(keys: ReadonlySet<string>): CallMetadata {
     const copy = new CallMetadata();
+    copy.#sensitiveKeys = this.#sensitiveKeys;
     for (const entry of this.#entries) if (!keys.has(entry[0])) copy.#entries.push(entry);
     return copy;
   }

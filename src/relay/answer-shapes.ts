@@ -66,7 +66,7 @@ export function trailersOf(end: Omit<CallEnd, "error">, head: readonly string[] 
   const encoded = trailers.text(MESSAGE_KEY) ?? (message === "" ? undefined : encodeMessage(message));
   if (encoded !== undefined) fields.push(MESSAGE_KEY, encoded);
   if (trailers.size > 0) appendFields(fields, trailers, OWN_KEYS);
-  return lists.of(fields);
+  return lists.of(fields, trailers.sensitiveKeys);
 }
 
 /** The fields of an answer's head. */
@@ -80,5 +80,5 @@ const HEAD_KEYS: ReadonlySet<string> = new Set(["content-type", "content-length"
 
 /** An answer's head. */
 export function headOf(contentType: string, metadata: CallMetadata): HeaderList {
-  return lists.of(headFields(metadata.text("content-type") ?? contentType, metadata));
+  return lists.of(headFields(metadata.text("content-type") ?? contentType, metadata), metadata.sensitiveKeys);
 }

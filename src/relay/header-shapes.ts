@@ -26,13 +26,18 @@ const VALUE = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?$/;
  */
 export function withoutBlankEnds(list: HeaderList): HeaderList {
   if (!list.hasBlankEnds) return list;
-  return HeaderList.of(list.fields.map((text) => text.replace(/^[ \t]+|[ \t]+$/g, "")));
+  const sensitive = list.neverIndexed.map((at) => list.fields[at]!);
+  return HeaderList.of(
+    list.fields.map((text) => text.replace(/^[ \t]+|[ \t]+$/g, "")),
+    sensitive,
+  );
 }
 
 /** All fields that belong to the call. */
 export function metadataOf(list: HeaderList, except: ReadonlySet<string> = HOP_KEYS): CallMetadata {
   const metadata = new CallMetadata();
-  const { fields } = list;
+  const { fields, neverIndexed } = list;
+  for (const at of neverIndexed) metadata.markSensitive(fields[at]!);
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at]!;
     if (name.charCodeAt(0) !== COLON && !except.has(name)) metadata.append(name, fields[at + 1]!);
@@ -65,6 +70,8 @@ export function isGrpc(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/grpc[+;]/.test(contentType);
 }
 
+const NOTHING: readonly string[] = [];
+
 /** Lists that are remembered; then all are forgotten, since the shapes that are in use come back at once. */
 const LISTS_MAX = 512;
 const KEY_LENGTH_MAX = 512;
@@ -73,8 +80,9 @@ const KEY_LENGTH_MAX = 512;
 export class HeaderLists {
   readonly #lists = new Map<string, HeaderList>();
 
-  /** The fields are not to be changed afterwards. */
-  of(fields: readonly string[]): HeaderList {
+  /** The fields are not to be changed afterwards. Lists with sensitive ones are not remembered. */
+  of(fields: readonly string[], sensitive: readonly string[] = NOTHING): HeaderList {
+    if (sensitive.length > 0) return HeaderList.of(fields, sensitive);
     // No value of HTTP/2 has a line feed.
     const key = fields.join("\n");
     const known = this.#lists.get(key);

@@ -62,6 +62,7 @@ export class RequestHeads {
     // Differs for each call, so that nothing is gained by remembering.
     if (timeoutMs !== undefined) fields.push("grpc-timeout", formatTimeout(timeoutMs));
     appendFields(fields, metadata);
-    return timeoutMs === undefined ? this.#lists.of(fields) : HeaderList.of(fields);
+    const { sensitiveKeys } = metadata;
+    return timeoutMs === undefined ? this.#lists.of(fields, sensitiveKeys) : HeaderList.of(fields, sensitiveKeys);
   }
 }
