@@ -1,5 +1,6 @@
 /**
- * The attacker, in a process of its own: runs one attack for as long as asked, and prints what it saw as JSON.
+ * The attacker, in a process of its own: runs one attack for as long as asked, and prints "attacking", and in the end what it saw
+ * as JSON.
  *
  * Arguments: the attack's name, the target's address, "plain" or "tls", milliseconds, the address of a hostile worker, and "attach"
  * if that has to attach.
@@ -16,6 +17,7 @@ if (attack === undefined) throw new Error(`there is no attack ${name}`);
 process.on("uncaughtException", (error) => seen.note(`attacker: ${error.message}`));
 const seen = new Sightings();
 attack.start({ target, tls: transport === "tls", workerAddress, attaches: attach === "attach", seen });
+console.log("attacking");
 setTimeout(() => {
   console.log(JSON.stringify(seen));
   process.exit(0);

@@ -3,7 +3,7 @@
  * call through it: what do they notice?
  *
  * Method: attacker, target and innocents are processes of their own. The attacker has one connection at a time (but for the attacks
- * that are about connections) and the lowest priority; the innocents call at a constant pace, look at every answer in full, and each
+ * that are about connections) and a low priority; the innocents call at a constant pace, look at every answer in full, and each
  * must come within a second; what it called while it had no processor itself is left out. Goodput is the share of good answers
  * during the attack relative to the idle time before it. When the idle times before and after differ by more than a tenth, or
  * it failed while the target or the innocents had no processor for 40 % of the time, the machine was disturbed: the attack is
@@ -57,8 +57,8 @@ function readOptions(): Options {
   return {
     attacks,
     targets: TARGET_NAMES.filter((name) => targets.includes(name)),
-    attackMs: 1_000 * Number(values.seconds ?? (values.quick ? 0.8 : 2)),
-    idleMs: values.quick ? 300 : 600,
+    attackMs: 1_000 * Number(values.seconds ?? (values.quick ? 0.5 : 1.5)),
+    idleMs: values.quick ? 300 : 500,
   };
 }
 

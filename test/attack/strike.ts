@@ -17,6 +17,9 @@ export const NOISE_MAX = 0.1;
 /** A target that waited for a processor for more of the time than this was held up by others. */
 const STARVED_MIN = 0.4;
 
+/** Of the attacker: low enough to leave the machine to the others, not so low that on a busy one nothing comes of it. */
+const NICENESS = "5";
+
 const SAMPLE_MS = 100;
 /** How long calls of the attacker may stay after it has gone, until the target counts as one that leaks them. */
 const SETTLE_MS = 3_000;
@@ -91,7 +94,7 @@ export async function strike(
   const attach = target.inHand === undefined ? "" : "attach";
   const args = [
     "-n",
-    "19",
+    NICENESS,
     process.execPath,
     script,
     attack.name,
