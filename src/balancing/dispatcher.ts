@@ -73,6 +73,11 @@ export class Dispatcher<E extends Endpoint> {
     return new Dispatch(this.#parts, call);
   }
 
+  /** An endpoint takes more calls than before, though none of ours has ended: calls that wait may find it. */
+  slotsFreed(): void {
+    this.#parts.sweep.wakeSoon();
+  }
+
   /** Ends all waiting with `error`, and refuses calls from now on. Attempts in flight go on. */
   close(error: FabricError): void {
     if (this.#parts.closedWith) return;

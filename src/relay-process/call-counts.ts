@@ -32,7 +32,7 @@ export class CallCounts {
     this.#send = send;
     this.#task = new PacedTask(
       clock,
-      () => this.#tell(),
+      () => this.tell(),
       () => TALLY_EVERY_MS,
     );
   }
@@ -61,7 +61,8 @@ export class CallCounts {
     this.#task.cancel();
   }
 
-  #tell(): void {
+  /** Now: what is sent after it is known to come after these calls. */
+  tell(): void {
     const calls = this.#dispatcher.counts;
     const members = [...this.#changed].flatMap((endpoint) => this.#tallyOf(endpoint));
     this.#changed.clear();

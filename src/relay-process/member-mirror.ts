@@ -20,6 +20,7 @@ export class MemberMirror {
   readonly #facts = new Map<string, MemberFacts>();
   readonly #loads = new Map<string, Load>();
   readonly #callsElsewhere = new Map<string, number>();
+  readonly #shares = new Map<string, number>();
   #idempotentPaths: ReadonlySet<string> = new Set();
 
   /** Updates must come in order, none left out. */
@@ -29,6 +30,7 @@ export class MemberMirror {
     // Before the members: a new endpoint starts with what is known of it.
     for (const [memberId, load] of update.loads ?? []) this.#loads.set(memberId, load);
     for (const [memberId, calls] of update.elsewhere ?? []) this.#callsElsewhere.set(memberId, calls);
+    for (const [memberId, slots] of update.shares ?? []) this.#shares.set(memberId, slots);
     for (const [memberId, facts] of update.members ?? []) {
       if (facts) {
         this.#facts.set(memberId, facts);
@@ -36,11 +38,13 @@ export class MemberMirror {
         this.#facts.delete(memberId);
         this.#loads.delete(memberId);
         this.#callsElsewhere.delete(memberId);
+        this.#shares.delete(memberId);
       }
       follower.memberChanged(memberId);
     }
     for (const [memberId, load] of update.loads ?? []) follower.loadChanged(memberId, load);
     for (const [memberId] of update.elsewhere ?? []) follower.elsewhereChanged(memberId);
+    for (const [memberId] of update.shares ?? []) follower.elsewhereChanged(memberId);
   }
 
   /** Everybody who is known, also who is not picked. */
@@ -68,6 +72,12 @@ export class MemberMirror {
   /** Calls that the director's other processes have on it. */
   callsElsewhere(memberId: string): number {
     return this.#callsElsewhere.get(memberId) ?? 0;
+  }
+
+  /** Of its slots, those that the director's other processes may use, and this one may not. */
+  slotsElsewhere(memberId: string): number {
+    const slots = this.#facts.get(memberId)?.record.slots ?? 0;
+    return slots === 0 ? 0 : slots - Math.min(slots, this.#shares.get(memberId) ?? 0);
   }
 
   traits(path: string): MethodTraits {

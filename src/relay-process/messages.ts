@@ -20,6 +20,8 @@ export interface Update {
   readonly idempotentPaths?: readonly string[];
   /** Calls that the other relay processes have on the member. */
   readonly elsewhere?: readonly (readonly [memberId: string, calls: number])[];
+  /** Of the slots of members that have a bound, how many this process may use; 0 until it is told. */
+  readonly shares?: readonly (readonly [memberId: string, slots: number])[];
 }
 
 /** What one relay process counts. Numbers are since its start, so that none is lost with a message. */

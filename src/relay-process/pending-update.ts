@@ -11,6 +11,7 @@ export class PendingUpdate {
   readonly #members = new Set<string>();
   readonly #loads = new Set<string>();
   readonly #elsewhere = new Map<string, number>();
+  readonly #shares = new Map<string, number>();
   #settingsMayDiffer = true;
   #policy: string | undefined;
   #idempotentPaths: readonly string[] | undefined;
@@ -31,7 +32,7 @@ export class PendingUpdate {
 
   /** Whether there is anything to tell that decides who may be picked, or how. */
   get isUrgent(): boolean {
-    return this.#members.size > 0 || this.#settingsMayDiffer;
+    return this.#members.size > 0 || this.#shares.size > 0 || this.#settingsMayDiffer;
   }
 
   get isEmpty(): boolean {
@@ -40,6 +41,8 @@ export class PendingUpdate {
 
   memberChanged(memberId: string): void {
     this.#members.add(memberId);
+    // What is known of its load may be older than what is known of itself.
+    this.#loads.add(memberId);
   }
 
   loadChanged(memberId: string): void {
@@ -48,6 +51,17 @@ export class PendingUpdate {
 
   elsewhereChanged(memberId: string, calls: number): void {
     this.#elsewhere.set(memberId, calls);
+  }
+
+  shareChanged(memberId: string, slots: number): void {
+    this.#shares.set(memberId, slots);
+  }
+
+  /** What was told of its calls and slots holds no more, also if it comes back before the process hears that it went. */
+  forget(memberId: string): void {
+    this.#members.add(memberId);
+    this.#elsewhere.set(memberId, 0);
+    this.#shares.set(memberId, 0);
   }
 
   settingsChanged(): void {
@@ -66,14 +80,17 @@ export class PendingUpdate {
       return load ? [[memberId, load]] : [];
     });
     const elsewhere = [...this.#elsewhere];
+    const shares = [...this.#shares];
     this.#members.clear();
     this.#loads.clear();
     this.#elsewhere.clear();
+    this.#shares.clear();
     return {
       revision: this.#revision,
       ...(members.length > 0 ? { members } : {}),
       ...(loads.length > 0 ? { loads } : {}),
       ...(elsewhere.length > 0 ? { elsewhere } : {}),
+      ...(shares.length > 0 ? { shares } : {}),
       ...this.#takeSettings(),
     };
   }

@@ -8,6 +8,7 @@ import type { Random } from "../core/random";
 import type { MemberCalls, Relays, RelaySource } from "../director/relays";
 import { CallTotals } from "./call-totals";
 import type { MemberTally } from "./messages";
+import { SlotLedger } from "./slot-ledger";
 import { RelayHandle, type RelayChannel } from "./relay-handle";
 
 export interface RelayFleetParts {
@@ -52,6 +53,7 @@ export class RelayFleet implements Relays {
   readonly #parts: RelayFleetParts;
   readonly #seats: readonly Seat[];
   readonly #totals = new CallTotals();
+  readonly #ledger: SlotLedger;
   readonly #waiting: Socket[] = [];
   #source: RelaySource | undefined;
   #started: { resolve(): void; reject(error: FabricError): void } | undefined;
@@ -60,6 +62,7 @@ export class RelayFleet implements Relays {
 
   constructor(parts: RelayFleetParts) {
     this.#parts = parts;
+    this.#ledger = new SlotLedger(parts.clock, () => this.#handles());
     this.#seats = Array.from({ length: parts.size }, (_, index) => ({
       number: index + 1,
       backoff: new Backoff(RESTART_MS, parts.random),
@@ -108,11 +111,15 @@ export class RelayFleet implements Relays {
 
   follow(source: RelaySource): void {
     this.#source = source;
+    for (const memberId of source.memberIds())
+      this.#ledger.setSlots(memberId, source.facts(memberId)?.record.slots ?? 0);
   }
 
   memberChanged(memberId: string): void {
     for (const handle of this.#handles()) handle.memberChanged(memberId);
-    if (this.#source?.facts(memberId) !== undefined) return;
+    const facts = this.#source?.facts(memberId);
+    this.#ledger.setSlots(memberId, facts?.record.slots ?? 0);
+    if (facts) return;
     this.#totals.forget(memberId);
     for (const handle of this.#handles()) handle.forget(memberId);
   }
@@ -151,7 +158,7 @@ export class RelayFleet implements Relays {
     const { number } = seat;
     const channel = open(number);
     seat.startedAtMs = clock.monotonicMs();
-    seat.handle = new RelayHandle({
+    const handle: RelayHandle = new RelayHandle({
       clock,
       logger: logger.child({ relayProcess: number }),
       channel,
@@ -159,16 +166,22 @@ export class RelayFleet implements Relays {
       settings: settings(),
       ready: () => this.#ready(seat),
       failed: (reason) => this.#failed(seat, reason),
-      tallied: (members) => this.#tallied(members),
+      tallied: (members) => {
+        this.#tallied(members);
+        if ((handle.calls?.queued ?? 0) > 0) this.#ledger.divideFor(handle);
+      },
+      sharesTaken: (memberIds) => memberIds.forEach((memberId) => this.#ledger.divide(memberId)),
       ended: (reason) => this.#ended(seat, reason),
     });
+    seat.handle = handle;
     seat.cancelTimer = clock.after(START_MS, () => {
       this.#failed(seat, `it was not ready within ${START_MS} ms`);
       channel.kill();
     });
     for (const { memberId, calls } of this.#totals.inFlight(this.#handles())) {
-      seat.handle.elsewhereChanged(memberId, calls);
+      handle.elsewhereChanged(memberId, calls);
     }
+    this.#ledger.divideAll();
   }
 
   #ready(seat: Seat): void {
@@ -192,6 +205,7 @@ export class RelayFleet implements Relays {
     seat.cancelTimer();
     this.#totals.keep(handle);
     this.#tallied([...handle.members()]);
+    this.#ledger.divideAll();
     if (this.#closed) return;
     if (this.#started) {
       this.#failed(seat, reason);
@@ -217,6 +231,7 @@ export class RelayFleet implements Relays {
         handle.elsewhereChanged(memberId, total - (handle.member(memberId)?.inFlight ?? 0));
       }
       this.#source?.inFlight(memberId, total);
+      this.#ledger.divide(memberId);
     }
   }
 

@@ -6,6 +6,8 @@ import type { RelaySource } from "../director/relays";
 import { TALLY_EVERY_MS } from "./call-counts";
 import type { FromRelay, MemberTally, Tally, ToRelay } from "./messages";
 import { PendingUpdate } from "./pending-update";
+import type { SlotHolder } from "./slot-ledger";
+import type { SlotClaim } from "./slot-shares";
 
 /** The way to a process. `send` never throws: what cannot be sent is lost with the process, and a socket is closed. */
 export interface RelayChannel {
@@ -27,6 +29,8 @@ export interface RelayHandleParts {
   /** It cannot start, and ends. */
   failed(reason: string): void;
   tallied(members: readonly MemberTally[]): void;
+  /** It acts by its latest shares of these members' slots, and has no other calls on them than those it has told of. */
+  sharesTaken(memberIds: readonly string[]): void;
   ended(reason: string): void;
 }
 
@@ -41,12 +45,14 @@ const STOP_MS = 2_000;
  * - H2 what decides who may be picked is sent before any other event of the loop is handled, unless an update is under way; loads
  *   and counts wait for 50 ms.
  */
-export class RelayHandle {
+export class RelayHandle implements SlotHolder {
   readonly #parts: RelayHandleParts;
   readonly #pending: PendingUpdate;
   readonly #task: PacedTask;
   readonly #members = new Map<string, MemberTally>();
   readonly #told = new Map<string, number>();
+  readonly #shares = new Map<string, { share: number; ceiling: number }>();
+  #sharesUnderWay: readonly (readonly [memberId: string, slots: number])[] = [];
   #tally: Tally | undefined;
   #waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
   #whenDrained: (() => void)[] = [];
@@ -131,7 +137,27 @@ export class RelayHandle {
   forget(memberId: string): void {
     this.#members.delete(memberId);
     this.#told.delete(memberId);
+    this.#shares.delete(memberId);
+    this.#pending.forget(memberId);
+    this.#task.now();
   }
+
+  // ---- SlotHolder ------------------------------------------------------------------------------------------------------
+
+  claim(memberId: string): SlotClaim {
+    const { share, ceiling } = this.#shares.get(memberId) ?? { share: 0, ceiling: 0 };
+    const inFlight = this.#members.get(memberId)?.inFlight ?? 0;
+    return { share, ceiling, inFlight, queued: this.#tally?.calls.queued ?? 0 };
+  }
+
+  setShare(memberId: string, share: number): void {
+    const ceiling = Math.max(share, this.#shares.get(memberId)?.ceiling ?? 0);
+    this.#shares.set(memberId, { share, ceiling });
+    this.#pending.shareChanged(memberId, share);
+    this.#task.now();
+  }
+
+  // ----------------------------------------------------------------------------------------------------------------------
 
   /** Resolves when the process acts by all that it was to be told before, or has ended. */
   caughtUp(): Promise<void> {
@@ -160,7 +186,9 @@ export class RelayHandle {
   #flush(): void {
     if (this.#ended || this.#underWaySinceMs !== undefined || this.#pending.isEmpty) return; // H1
     this.#underWaySinceMs = this.#parts.clock.monotonicMs();
-    this.#parts.channel.send({ kind: "update", update: this.#pending.take() });
+    const update = this.#pending.take();
+    this.#sharesUnderWay = update.shares ?? [];
+    this.#parts.channel.send({ kind: "update", update });
   }
 
   #receive(message: FromRelay): void {
@@ -195,8 +223,19 @@ export class RelayHandle {
     const reached = this.#waiting.filter((each) => each.revision <= revision);
     this.#waiting = this.#waiting.filter((each) => each.revision > revision);
     for (const { resolve } of reached) resolve();
+    this.#takeShares();
     if (this.#pending.isUrgent) this.#task.now();
     else if (!this.#pending.isEmpty) this.#task.soon();
+  }
+
+  #takeShares(): void {
+    const taken = this.#sharesUnderWay;
+    this.#sharesUnderWay = [];
+    for (const [memberId, slots] of taken) {
+      const known = this.#shares.get(memberId);
+      if (known) known.ceiling = Math.max(slots, known.share);
+    }
+    if (taken.length > 0) this.#parts.sharesTaken(taken.map(([memberId]) => memberId));
   }
 
   #end(reason: string): void {

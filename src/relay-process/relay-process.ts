@@ -107,6 +107,10 @@ export class RelayProcess implements MirrorFollower {
   async apply(update: Update): Promise<void> {
     this.#mirror.apply(update, this);
     await this.#pool.whenPublished();
+    if (update.shares) {
+      this.#dispatcher.slotsFreed();
+      this.#counts.tell(); // with what it has begun by the shares before
+    }
     this.#parts.send({ kind: "applied", revision: update.revision });
     if (update.revision === 1) this.#parts.send({ kind: "ready" });
   }
@@ -150,7 +154,8 @@ export class RelayProcess implements MirrorFollower {
   }
 
   elsewhereChanged(memberId: string): void {
-    this.#pool.endpoint(memberId)?.setElsewhere(this.#mirror.callsElsewhere(memberId), 0);
+    const calls = this.#mirror.callsElsewhere(memberId);
+    this.#pool.endpoint(memberId)?.setElsewhere(calls, this.#mirror.slotsElsewhere(memberId));
   }
 
   policyChanged(policy: string): void {
