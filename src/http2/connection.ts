@@ -36,7 +36,8 @@ const NOBODY: StreamHandler = {
 
 /**
  * One HTTP/2 connection (RFC 9113), as server or as client, over any duplex stream of bytes: a TCP socket, a TLS socket that
- * negotiated "h2", or one end of an in-process pair. It takes the duplex over, and nobody else may read or write it.
+ * negotiated "h2", or one end of an in-process pair. It takes the duplex over, and nobody else may read or write it. What it
+ * reads is its own: DATA is moved together there.
  *
  * Life: `open` → `draining` (GOAWAY sent or received; streams finish) → `closed`, in `#close` only.
  *
@@ -65,6 +66,7 @@ export class Http2Connection implements ConnectionParts {
 
   readonly #socket: Duplex;
   readonly #output: OutputBatch;
+  readonly #receiver: FrameReceiver;
   readonly #parser: FrameParser;
   readonly #deadlines: ConnectionDeadlines;
   readonly #preface: PrefaceCheck;
@@ -95,7 +97,8 @@ export class Http2Connection implements ConnectionParts {
     this.pings = new Pings(this.writer, clock, resolved.random);
     this.receiveWindow = new ReceiveWindow(resolved.connectionWindowBytes, resolved.connectionWindowBytes);
     this.initialReceiveWindowBytes = Math.max(WINDOW_INITIAL, resolved.streamWindowBytes);
-    this.#parser = new FrameParser(new FrameReceiver(this), resolved.maxFrameBytes);
+    this.#receiver = new FrameReceiver(this);
+    this.#parser = new FrameParser(this.#receiver, resolved.maxFrameBytes);
     this.#deadlines = new ConnectionDeadlines(resolved, this.guard, this.#output, {
       timedOut: (error) =>
         this.#close({ kind: "timeout", code: error.code, message: error.message, cause: error }, true),
@@ -322,7 +325,11 @@ export class Http2Connection implements ConnectionParts {
     this.#reads += 1;
     try {
       const start = this.#preface.isComplete ? 0 : this.#preface.take(chunk);
-      if (start < chunk.length) this.#parser.push(start === 0 ? chunk : chunk.subarray(start));
+      try {
+        if (start < chunk.length) this.#parser.push(start === 0 ? chunk : chunk.subarray(start));
+      } finally {
+        this.#receiver.flushData(); // what came before a fault came
+      }
       this.#watchFrame();
     } catch (error) {
       this.#failed(error);

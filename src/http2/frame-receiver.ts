@@ -15,9 +15,15 @@ import { HeaderReceiver } from "./header-receiver";
 import type { Http2Stream } from "./stream";
 import { isClosed, StreamFlag } from "./stream-state";
 
+/** A payload up to this length is moved to the one before it: that costs less than to be told of one more. Longer ones are told by themselves. */
+const JOINED_BYTES_MAX = 4_096;
+
 /**
  * Applies each frame to the connection (RFC 9113 §5, §6): the one place where it is decided what a frame means in the state
  * that its stream is in. Connection errors are thrown; stream errors reset the stream.
+ *
+ * DATA frames of one stream that follow each other in one read are told as one: their payloads are moved together where they
+ * were read, over the heads between them. So many small messages cost little more than one large one.
  */
 export class FrameReceiver implements FrameSink {
   readonly #parts: ConnectionParts;
@@ -26,6 +32,11 @@ export class FrameReceiver implements FrameSink {
   // The DATA frame being received; without a stream it is dropped.
   #dataStream: Http2Stream | undefined;
   #dataEndsStream = false;
+  // DATA that was received and not told yet: `#held[#heldStart, #heldEnd)` of `#heldStream`.
+  #heldStream: Http2Stream | undefined;
+  #held: Buffer = NOTHING;
+  #heldStart = 0;
+  #heldEnd = 0;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
@@ -35,6 +46,7 @@ export class FrameReceiver implements FrameSink {
 
   onFrame(type: number, flags: number, id: number, buffer: Buffer, start: number, end: number): void {
     const parts = this.#parts;
+    if (this.#heldStream !== undefined) this.flushData();
     if (this.#block.openStreamId !== 0 && (type !== FrameType.CONTINUATION || id !== this.#block.openStreamId)) {
       throw new Http2Error(ErrorCode.PROTOCOL_ERROR, "a frame within a header block");
     }
@@ -83,7 +95,8 @@ export class FrameReceiver implements FrameSink {
       throw new Http2Error(ErrorCode.FLOW_CONTROL_ERROR, "more DATA than the connection's window");
     }
     if (dataBytes === 0 && !endStream) parts.guard.charge("emptyFrames");
-    const stream = parts.streams.get(id);
+    if (this.#heldStream !== undefined && this.#heldStream.id !== id) this.flushData();
+    const stream = this.#heldStream ?? parts.streams.get(id);
     if (stream === undefined) {
       parts.creditConnection(lengthBytes);
       this.#dataWithoutStream(id);
@@ -91,6 +104,7 @@ export class FrameReceiver implements FrameSink {
     }
     const fault = dataFault(stream, lengthBytes, dataBytes);
     if (fault !== ErrorCode.NO_ERROR) {
+      this.flushData();
       parts.creditConnection(lengthBytes);
       parts.violation(stream, fault);
       return;
@@ -107,15 +121,44 @@ export class FrameReceiver implements FrameSink {
     const stream = this.#dataStream;
     if (stream === undefined || isClosed(stream.flags)) return;
     const ends = last && this.#dataEndsStream;
-    if (ends) {
-      if (stream.expectedBytes !== -1 && stream.expectedBytes !== stream.receivedBytes) {
-        this.#parts.violation(stream, ErrorCode.PROTOCOL_ERROR); // §8.1.1
-        return;
-      }
-      stream.flags |= StreamFlag.REMOTE_ENDED;
-      if ((stream.flags & StreamFlag.LOCAL_ENDED) !== 0) this.#parts.streamClosed(stream);
+    if (end > start) this.#hold(stream, buffer, start, end);
+    if (!ends) return;
+    if (stream.expectedBytes !== -1 && stream.expectedBytes !== stream.receivedBytes) {
+      this.flushData();
+      this.#parts.violation(stream, ErrorCode.PROTOCOL_ERROR); // §8.1.1
+      return;
     }
-    if (end > start || ends) stream.handler.onData(stream, buffer, start, end, ends);
+    stream.flags |= StreamFlag.REMOTE_ENDED;
+    if ((stream.flags & StreamFlag.LOCAL_ENDED) !== 0) this.#parts.streamClosed(stream);
+    this.#heldStream = stream;
+    this.#tell(true);
+  }
+
+  /** Tells of the DATA that is held. Due before anything else happens, and when the read is over. */
+  flushData(): void {
+    if (this.#heldStream !== undefined) this.#tell(false);
+  }
+
+  #hold(stream: Http2Stream, buffer: Buffer, start: number, end: number): void {
+    if (this.#heldStream !== undefined && this.#held === buffer && end - start <= JOINED_BYTES_MAX) {
+      buffer.copyWithin(this.#heldEnd, start, end);
+      this.#heldEnd += end - start;
+      return;
+    }
+    this.flushData();
+    this.#heldStream = stream;
+    this.#held = buffer;
+    this.#heldStart = start;
+    this.#heldEnd = end;
+  }
+
+  #tell(ends: boolean): void {
+    const [stream, buffer, start, end] = [this.#heldStream!, this.#held, this.#heldStart, this.#heldEnd];
+    this.#heldStream = undefined;
+    this.#held = NOTHING;
+    this.#heldStart = 0;
+    this.#heldEnd = 0;
+    stream.handler.onData(stream, buffer, start, end, ends);
   }
 
   #dataWithoutStream(id: number): void {
@@ -150,6 +193,8 @@ export class FrameReceiver implements FrameSink {
     this.#headers.receive(frame.streamId, frame.endStream, frame.dependsOnItself, block, 0, block.length);
   }
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /** What is wrong with a DATA frame on an open stream; NO_ERROR if nothing. Counts it into the stream's window. */
 function dataFault(stream: Http2Stream, lengthBytes: number, dataBytes: number): number {

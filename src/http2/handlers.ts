@@ -19,8 +19,9 @@ export interface StreamHandler {
   /** Client: the response's head, and before it any 1xx. Never called on a server, which gets the request in `onStream`. */
   onHeaders(stream: Http2Stream, headers: HeaderList, endStream: boolean): void;
   /**
-   * `chunk[start, end)` is data; it may be kept, but keeps alive the whole read it came with. Give it back with
-   * `stream.consume(end − start)` once it is dealt with: until then the sender's window stays smaller by as much.
+   * `chunk[start, end)` is data, of one frame or of several that came together. It may be kept, but keeps alive the whole read
+   * it came with. Give it back with `stream.consume(end − start)` once it is dealt with: until then the sender's window stays
+   * smaller by as much.
    */
   onData(stream: Http2Stream, chunk: Buffer, start: number, end: number, endStream: boolean): void;
   /** Always the last: trailers end the stream. */

@@ -7,6 +7,9 @@ import { giveBackChunk, OUTPUT_CHUNK_BYTES, takeChunk } from "./output-chunks";
 const dirty: OutputBatch[] = [];
 let scheduled = false;
 
+/** A connection's writes within one turn before it waits for the turn's end: so no sender, however fast its peer reads, keeps all others waiting. */
+const EARLY_WRITES_MAX = 16;
+
 function flushAll(): void {
   scheduled = false;
   // A flush may let a handler write to another connection: that is for the next turn.
@@ -34,6 +37,8 @@ export class OutputBatch {
   #inSocketBytes = 0;
   #ended = false;
   #wantsRoom = false;
+  /** Since the last turn's end. */
+  #earlyWrites = 0;
   readonly #onWritten = () => this.#afterWrite();
 
   /** Where the next byte goes: `chunk[offset]`. There are no bytes to spare unless `reserve` said so. */
@@ -60,9 +65,17 @@ export class OutputBatch {
     return this.#inSocketBytes > 0;
   }
 
-  /** Bytes of DATA that may be added. If 0, `onRoom` will tell when there is more. */
-  room(): number {
-    const room = this.#highWaterBytes - this.pendingBytes;
+  /**
+   * Bytes of DATA that may be added. A batch that has no place for the `wanted` bytes is written before the turn's end: what the
+   * socket takes need not wait, and whoever sends need not keep the rest. If 0, `onRoom` will tell when there is more.
+   */
+  room(wanted: number): number {
+    let room = this.#highWaterBytes - this.pendingBytes;
+    if (room < wanted && this.pendingBytes > 0 && !this.isBlocked && this.#earlyWrites < EARLY_WRITES_MAX) {
+      this.#earlyWrites += 1;
+      this.#write();
+      room = this.#highWaterBytes - this.pendingBytes;
+    }
     if (room > 0) return room;
     this.#wantsRoom = true;
     return 0;
@@ -98,12 +111,14 @@ export class OutputBatch {
   /** Hands everything to the socket now. */
   flush(): void {
     this.#isDirty = false;
-    const { chunk, offset } = this;
+    this.#earlyWrites = 0;
     if (this.#ended) return;
-    if (offset === 0 && this.#full.length === 0) {
-      this.#afterWrite();
-      return;
-    }
+    if (this.offset === 0 && this.#full.length === 0) this.#afterWrite();
+    else this.#write();
+  }
+
+  #write(): void {
+    const { chunk, offset } = this;
     this.chunk = undefined;
     this.offset = 0;
     if (this.#full.length > 0) {

@@ -46,7 +46,8 @@ export class SendScheduler {
       this.#wait(stream);
       return 0;
     }
-    let allowed = Math.min(end - start, this.#windowBytes, this.#output.room());
+    const wanted = Math.min(end - start, this.#windowBytes);
+    let allowed = Math.min(wanted, this.#output.room(wanted));
     if (waits && allowed > TURN_BYTES) allowed = TURN_BYTES;
     if (allowed > stream.sendWindowBytes) allowed = stream.sendWindowBytes;
     if (allowed > 0) this.#write(stream, source, start, start + allowed, endStream && allowed === end - start);
@@ -79,7 +80,7 @@ export class SendScheduler {
     if (this.#served !== undefined) return; // called from within
     try {
       // Every turn sends something or leaves the queue, so this ends.
-      while (this.#waiting.size > 0 && this.#windowBytes > 0 && this.#output.room() > 0) {
+      while (this.#waiting.size > 0 && this.#windowBytes > 0 && this.#output.room(1) > 0) {
         const stream = this.#first()!;
         this.#waiting.delete(stream);
         this.#served = stream;

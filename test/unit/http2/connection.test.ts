@@ -155,6 +155,48 @@ describe("Flow control", () => {
   });
 });
 
+describe("DATA", () => {
+  it("of one stream that comes in one read is told at once, in order with all else", async () => {
+    const peer = new RawPeer("server");
+    await peer.handshake();
+    await peer.write(frame(1, 4, 1, REQUEST), frame(1, 4, 3, REQUEST));
+    const told: string[] = [];
+    peer.recorder.onData = (stream, chunk, start, end, ends) => {
+      told.push(`${stream.id} ${chunk.toString("latin1", start, end)}${ends ? " end" : ""}`);
+      stream.consume(end - start);
+    };
+    peer.recorder.onTrailers = (stream) => void told.push(`${stream.id} trailers`);
+    const data = (id: number, text: string, flags = 0) => frame(0, flags, id, Buffer.from(text));
+    const padded = frame(0, 8, 3, Buffer.from("\x02pad--", "latin1"));
+    const trailers = frame(1, 5, 1, Buffer.from("\x00\x01a\x01b", "latin1"));
+    const ping = frame(6, 0, 0, Buffer.alloc(8));
+    await peer.write(
+      data(1, "one "),
+      data(1, "two "),
+      data(1, "three"),
+      data(3, "a"),
+      padded,
+      ping,
+      data(3, "b"),
+      trailers,
+    );
+    await peer.write(data(3, "c"), data(3, "", 1));
+    expect(told).toEqual(["1 one two three", "3 apad", "3 b", "1 trailers", "3 c end"]);
+  });
+
+  it("that came before a fault in the same read is told before it", async () => {
+    const peer = new RawPeer("server");
+    await peer.handshake();
+    await peer.write(frame(1, 4, 1, REQUEST));
+    await peer.write(
+      frame(0, 0, 1, Buffer.from("x")),
+      frame(0, 0, 1, Buffer.from("y")),
+      frame(0, 0, 0, Buffer.from("z")),
+    );
+    expect(peer.recorder.log.slice(1)).toEqual(["1 data xy", "1 reset 1 connection", "closed violation 1"]);
+  });
+});
+
 describe("Streams", () => {
   it("a client has no more of them than the peer allows, and hears when it may go on", async () => {
     const peer = new RawPeer("client");
