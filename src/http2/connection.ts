@@ -197,7 +197,8 @@ export class Http2Connection implements ConnectionParts {
   // ---- For the engine ------------------------------------------------------------------------------------------------
 
   newStream(id: number): Http2Stream {
-    const window = new ReceiveWindow(this.initialReceiveWindowBytes, this.options.streamWindowBytes);
+    const { streamWindowBytes, windowGrowth } = this.options;
+    const window = new ReceiveWindow(this.initialReceiveWindowBytes, streamWindowBytes, windowGrowth);
     return new Http2Stream(this, id, this.peer.initialWindowBytes, window, NOBODY);
   }
 

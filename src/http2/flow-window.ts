@@ -1,21 +1,58 @@
 import { WINDOW_MAX } from "./frame-types";
 
+/** What windows may grow by, those of all connections that share it together. At its end windows stay as they are. */
+export class WindowBudget {
+  #leftBytes: number;
+
+  constructor(bytes: number) {
+    this.#leftBytes = bytes;
+  }
+
+  get leftBytes(): number {
+    return this.#leftBytes;
+  }
+
+  /** Takes up to `bytes`, and returns how many there were. */
+  take(bytes: number): number {
+    const taken = Math.min(bytes, this.#leftBytes);
+    this.#leftBytes -= taken;
+    return taken;
+  }
+
+  giveBack(bytes: number): void {
+    this.#leftBytes += bytes;
+  }
+}
+
+/** How far a window may grow, and at whose expense. */
+export interface WindowGrowth {
+  readonly maxBytes: number;
+  readonly budget: WindowBudget;
+}
+
 /**
  * What a peer may still send us, of one stream or of the connection (RFC 9113 §6.9).
  *
- * - F1: nothing is credited before it is consumed, so `windowBytes` bounds what waits here unconsumed.
+ * - F1: nothing is credited before it is consumed, so the window bounds what waits here unconsumed.
  * - F2: credit goes out once half of the window is consumed: seldom enough to be cheap, early enough that a sender who is
  *   a round trip away does not stop.
+ * - F3: a window that may grow doubles when all of it was consumed while no more than a quarter ever waited. So a sender far
+ *   away gets what it needs after a few round trips, and one whose reader is slow fills no more than the first window.
  */
 export class ReceiveWindow {
   /** What the peer may send; below 0 after a cut of SETTINGS_INITIAL_WINDOW_SIZE. */
   availableBytes: number;
   #windowBytes: number;
   #consumedBytes = 0;
+  #grownBytes = 0;
+  /** Consumed without delay since it grew. */
+  #promptBytes = 0;
+  readonly #growth: WindowGrowth | undefined;
 
-  constructor(availableBytes: number, windowBytes: number) {
+  constructor(availableBytes: number, windowBytes: number, growth?: WindowGrowth) {
     this.availableBytes = availableBytes;
     this.#windowBytes = windowBytes;
+    this.#growth = growth;
   }
 
   /** Takes what was received. False: the peer sent more than it may. */
@@ -24,20 +61,33 @@ export class ReceiveWindow {
     return this.availableBytes >= 0;
   }
 
-  /** Notes consumption. Returns the credit to send now, often 0. */
-  consume(bytes: number): number {
+  /** Notes consumption, of `waitingBytes` that waited for it. Returns the credit to send now, often 0. */
+  consume(bytes: number, waitingBytes = bytes): number {
     this.#consumedBytes += bytes;
     if (this.#consumedBytes === 0 || this.#consumedBytes * 2 < this.#windowBytes) return 0;
-    const credit = this.#consumedBytes;
+    let credit = this.#consumedBytes;
+    if (this.#growth !== undefined) credit += this.#grow(this.#growth, waitingBytes);
     this.#consumedBytes = 0;
     this.availableBytes += credit;
     return credit;
   }
 
-  /** The peer acknowledged another initial size (§6.9.2). */
-  resize(deltaBytes: number): void {
-    this.availableBytes += deltaBytes;
-    this.#windowBytes += deltaBytes;
+  /** Its stream is over: what it grew by is for others. */
+  release(): void {
+    if (this.#grownBytes === 0) return;
+    this.#growth!.budget.giveBack(this.#grownBytes);
+    this.#grownBytes = 0;
+  }
+
+  #grow({ maxBytes, budget }: WindowGrowth, waitingBytes: number): number {
+    const wanted = Math.min(this.#windowBytes, maxBytes - this.#windowBytes);
+    this.#promptBytes = waitingBytes * 4 > this.#windowBytes ? 0 : this.#promptBytes + this.#consumedBytes;
+    if (wanted <= 0 || this.#promptBytes < this.#windowBytes) return 0;
+    this.#promptBytes = 0;
+    const grown = budget.take(wanted);
+    this.#windowBytes += grown;
+    this.#grownBytes += grown;
+    return grown;
   }
 }
 

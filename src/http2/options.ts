@@ -1,4 +1,5 @@
 import type { EngineClock, EngineRandom } from "./clock";
+import type { WindowGrowth } from "./flow-window";
 import { FRAME_SIZE_MAX, FRAME_SIZE_MIN, WINDOW_INITIAL, WINDOW_MAX } from "./frame-types";
 import type { HeaderList } from "./header-list";
 import { DEFAULT_LIMITS, type LimitCounters, type Limits, newLimitCounters } from "./limits";
@@ -11,6 +12,8 @@ export interface Http2Options {
    * 50 ms, and a stalled reader holds no more than this.
    */
   readonly streamWindowBytes?: number;
+  /** Lets the windows of streams grow while their readers keep up, within a budget that connections may share. Default: they do not. */
+  readonly windowGrowth?: WindowGrowth;
   /**
    * The same for all streams of the connection together; at least 65,535. Default 8 MiB: 1 Gbit/s × 50 ms are 6.25 MB, and
    * updates are sent at half of the window. This bounds the memory that a connection's slow readers can hold.
@@ -56,6 +59,7 @@ export interface ResolvedOptions {
   readonly clock: EngineClock;
   readonly random: EngineRandom;
   readonly streamWindowBytes: number;
+  readonly windowGrowth: WindowGrowth | undefined;
   readonly connectionWindowBytes: number;
   readonly maxConcurrentStreams: number;
   readonly maxFrameBytes: number;
@@ -77,6 +81,7 @@ export function resolveOptions(options: Http2Options): ResolvedOptions {
     clock: options.clock,
     random: options.random,
     streamWindowBytes: inRange("streamWindowBytes", options.streamWindowBytes ?? 1_048_576, 0, WINDOW_MAX),
+    windowGrowth: options.windowGrowth,
     connectionWindowBytes: inRange(
       "connectionWindowBytes",
       options.connectionWindowBytes ?? 8_388_608,

@@ -89,7 +89,9 @@ export class StreamTable {
   }
 
   remove(stream: Http2Stream): void {
-    if (!this.#open.delete(stream.id) || !this.isOfPeer(stream.id)) return;
+    if (!this.#open.delete(stream.id)) return;
+    stream.receiveWindow.release();
+    if (!this.isOfPeer(stream.id)) return;
     this.#peerCount -= 1;
     this.#counted.count -= 1;
   }

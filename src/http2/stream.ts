@@ -113,11 +113,12 @@ export class Http2Stream {
    * connection has already taken all back, and it does nothing.
    */
   consume(bytes: number): void {
-    const given = Math.min(bytes, this.unconsumedBytes);
+    const waiting = this.unconsumedBytes;
+    const given = Math.min(bytes, waiting);
     if (given <= 0) return;
-    this.unconsumedBytes -= given;
+    this.unconsumedBytes = waiting - given;
     if ((this.flags & (StreamFlag.REMOTE_ENDED | StreamFlag.RESET)) === 0) {
-      const credit = this.receiveWindow.consume(given);
+      const credit = this.receiveWindow.consume(given, waiting);
       if (credit > 0) this.#link.writer.windowUpdate(this.id, credit);
     }
     this.#link.creditConnection(given);

@@ -1,11 +1,31 @@
+import { WindowBudget } from "../http2/flow-window";
 import type { Http2Options } from "../http2/options";
 
 /** What connections of the relay may hold and stand, in one place, since one side's bounds are the other's load. */
 
-type Bounds = Pick<Http2Options, "streamWindowBytes" | "connectionWindowBytes" | "writeHighWaterBytes" | "limits">;
+type Windows = Required<Pick<Http2Options, "streamWindowBytes" | "connectionWindowBytes" | "windowGrowth">>;
+type Bounds = Windows & Pick<Http2Options, "writeHighWaterBytes" | "limits">;
+
+/** Of connections that pass on what they receive. */
+const WINDOWS: Windows = {
+  /**
+   * What a peer may send on one stream before the other side took it. 64 KiB: of 1,000 calls that wait for slow peers the relay
+   * holds 64 MiB. Enough for 500 Mbit/s at 1 ms.
+   */
+  streamWindowBytes: 65_536,
+  windowGrowth: {
+    /** While the other side keeps up: 160 Mbit/s for one call at 50 ms. */
+    maxBytes: 1_048_576,
+    /** For all connections of the process; then calls have the first 64 KiB. 17 with the largest window, 2.7 Gbit/s in all at 50 ms. */
+    budget: new WindowBudget(16_777_216),
+  },
+  /** As good as none: streams bound it, and calls that share a connection must not be held up by those that wait for a slow peer. */
+  connectionWindowBytes: 0x7fff_ffff,
+};
 
 /** Connections of clients. */
 export const CLIENT_BOUNDS: Bounds = {
+  ...WINDOWS,
   limits: {
     // Callers cancel in storms, and gateways and other directors for many callers at once: 10,000 a second must pass, and bursts of
     // twice that. Beyond it is a flood.
@@ -15,13 +35,7 @@ export const CLIENT_BOUNDS: Bounds = {
 
 /** Connections to workers. */
 export const WORKER_BOUNDS: Bounds = {
-  /**
-   * What a worker may send on one stream before the caller took it. 64 KiB: a stalled caller holds no more, 1,000 of them 64 MiB,
-   * and workers are near: at 1 ms it allows 500 Mbit/s for each call.
-   */
-  streamWindowBytes: 65_536,
-  /** As good as none: streams bound it, and a connection that all calls share must not be held up by the slow ones. */
-  connectionWindowBytes: 0x7fff_ffff,
+  ...WINDOWS,
   /** What may wait for the socket. More than a client's share: all clients' requests go through it, and there is one per worker. */
   writeHighWaterBytes: 1_048_576,
   limits: {

@@ -7,6 +7,7 @@ import { ErrorCode } from "../http2/error-codes";
 import type { StreamHandler } from "../http2/handlers";
 import type { Http2Stream } from "../http2/stream";
 import { headFields, headOf, trailersOf } from "./answer-shapes";
+import { HeldBytes } from "./held-bytes";
 import { MessageLimit } from "./message-limit";
 import type { RequestHead } from "./request-shapes";
 import { StreamSender } from "./stream-sender";
@@ -35,7 +36,7 @@ export class RelayCall implements IncomingCall, StreamHandler {
   #remoteEnded: boolean;
   #halfClosedTold = false;
   /** Chunks that came while paused. */
-  #held: Buffer[] | undefined;
+  #held: HeldBytes | undefined;
   /** Bytes to be given back. */
   #owedBytes = 0;
   /** The client is to be told that it may stop sending, once all is out. */
@@ -83,7 +84,7 @@ export class RelayCall implements IncomingCall, StreamHandler {
     if (this.#over) return;
     this.#over = true;
     this.#listener = undefined;
-    this.#held = undefined;
+    this.#dropHeld();
     if (this.#headSent) this.#sender.end(trailersOf(end));
     else this.#stream.sendHeaders(trailersOf(end, headFields(this.#contentType, undefined)), true);
     this.#stream.consume(this.#stream.unconsumedBytes);
@@ -100,7 +101,8 @@ export class RelayCall implements IncomingCall, StreamHandler {
     if (!this.#paused || this.#listener === undefined) return;
     this.#paused = false;
     this.#credit();
-    while (!this.#isPaused() && this.#held !== undefined && this.#held.length > 0) this.#deliver(this.#held.shift()!);
+    // They are not given back: the listener may keep them, for another attempt.
+    while (!this.#isPaused() && this.#held?.isEmpty === false) this.#deliver(this.#held.shift());
     this.#tellHalfClosed();
   }
 
@@ -120,12 +122,8 @@ export class RelayCall implements IncomingCall, StreamHandler {
       return;
     }
     if (end > start) {
-      if (this.#paused) {
-        // A copy: a view would keep alive the whole read for as long as the other side makes us wait.
-        (this.#held ??= []).push(Buffer.from(chunk.subarray(start, end)));
-      } else {
-        this.#deliver(chunk.subarray(start, end));
-      }
+      if (this.#paused) (this.#held ??= new HeldBytes()).append(chunk, start, end);
+      else this.#deliver(chunk.subarray(start, end));
     }
     if (endStream) this.#tellHalfClosed();
   }
@@ -136,7 +134,8 @@ export class RelayCall implements IncomingCall, StreamHandler {
   }
 
   onReset(): void {
-    this.#held = undefined;
+    this.#dropHeld();
+    this.#sender.discard();
     if (this.#over) return;
     this.#over = true;
     const listener = this.#listener;
@@ -169,9 +168,14 @@ export class RelayCall implements IncomingCall, StreamHandler {
     this.#owedBytes = 0;
   }
 
+  #dropHeld(): void {
+    this.#held?.clear();
+    this.#held = undefined;
+  }
+
   #tellHalfClosed(): void {
     if (!this.#remoteEnded || this.#halfClosedTold || this.#listener === undefined) return;
-    if (this.#held !== undefined && this.#held.length > 0) return;
+    if (this.#held?.isEmpty === false) return;
     this.#halfClosedTold = true;
     this.#listener.halfClosed();
   }

@@ -1,5 +1,6 @@
 import type { HeaderList } from "../http2/header-list";
 import type { Http2Stream } from "../http2/stream";
+import { HeldBytes } from "./held-bytes";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -7,15 +8,13 @@ const NOTHING = Buffer.alloc(0);
 type End = "half-close" | HeaderList;
 
 /**
- * Sends chunks on one stream in order and keeps what the windows or the socket do not take, until `flush`.
+ * Sends chunks on one stream in order and keeps a copy of what the windows or the socket do not take, until `flush`.
  *
  * Bounded by whoever sends: after `send` returned false no more should come until `flush` returned true.
  */
 export class StreamSender {
   readonly #stream: Http2Stream;
-  #waiting: Buffer[] | undefined;
-  /** What of the first waiting chunk was taken. */
-  #taken = 0;
+  #waiting: HeldBytes | undefined;
   #end: End | undefined;
 
   constructor(stream: Http2Stream) {
@@ -30,14 +29,13 @@ export class StreamSender {
   send(chunk: Buffer, last = false): boolean {
     if (last) this.#end = "half-close";
     if (this.#waiting !== undefined) {
-      this.#waiting.push(chunk);
+      this.#waiting.append(chunk, 0, chunk.length);
       return false;
     }
     const taken = this.#stream.sendData(chunk, 0, chunk.length, last);
     if (taken === chunk.length) return true;
-    // A copy of a small rest: a view would keep alive the whole read that it came with.
-    this.#waiting = [Buffer.from(chunk.subarray(taken))];
-    this.#taken = 0;
+    this.#waiting = new HeldBytes();
+    this.#waiting.append(chunk, taken, chunk.length);
     return false;
   }
 
@@ -51,13 +49,12 @@ export class StreamSender {
   flush(): boolean {
     const waiting = this.#waiting;
     if (waiting === undefined) return true;
-    while (waiting.length > 0) {
-      const chunk = waiting[0]!;
-      const isLast = waiting.length === 1 && this.#end === "half-close";
-      this.#taken += this.#stream.sendData(chunk, this.#taken, chunk.length, isLast);
-      if (this.#taken < chunk.length) return false;
-      waiting.shift();
-      this.#taken = 0;
+    while (!waiting.isEmpty) {
+      const bytes = waiting.first();
+      const isLast = waiting.isLast && this.#end === "half-close";
+      const taken = this.#stream.sendData(bytes, 0, bytes.length, isLast);
+      waiting.drop(taken);
+      if (taken < bytes.length) return false;
     }
     this.#waiting = undefined;
     if (this.#end !== undefined && this.#end !== "half-close") this.#sendEnd(this.#end);
@@ -67,9 +64,15 @@ export class StreamSender {
   /** Drops what waits, and ends our side if it has not ended: the peer wants no more of it. */
   abandon(): void {
     const wasEnded = this.#end !== undefined && this.#waiting === undefined;
-    this.#waiting = undefined;
+    this.discard();
     if (!wasEnded && !this.#stream.isClosed) this.#sendEnd("half-close");
     this.#end = "half-close";
+  }
+
+  /** The stream is over: what waits is of no use. */
+  discard(): void {
+    this.#waiting?.clear();
+    this.#waiting = undefined;
   }
 
   #sendEnd(end: End): void {

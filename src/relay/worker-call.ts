@@ -9,6 +9,7 @@ import type { ResetCause, StreamHandler } from "../http2/handlers";
 import type { HeaderList } from "../http2/header-list";
 import type { Http2Stream } from "../http2/stream";
 import { endOfHttpStatus, endOfTrailers, metadataOfHead } from "./answer-shapes";
+import { giveBack, HeldBytes } from "./held-bytes";
 import { isGrpc } from "./header-shapes";
 import { MessageLimit } from "./message-limit";
 import { StreamSender } from "./stream-sender";
@@ -49,7 +50,8 @@ function flushPending(): void {
  * A call to a worker, whose messages are chunks of DATA.
  * - O1 `ended` exactly once, after all chunks that came before it, never from within `start`.
  * - O2 credit goes back to the worker when a chunk was taken; while `pause` lasts none is.
- * - O3 a refusal that proves that nothing ran is WORKER_UNREACHABLE, any other loss WORKER_LOST; the worker's own status is its own.
+ * - O3 chunks are lent: whoever wants one for longer than `message` takes, copies it.
+ * - O4 a refusal that proves that nothing ran is WORKER_UNREACHABLE, any other loss WORKER_LOST; the worker's own status is its own.
  */
 export class WorkerCall implements OutgoingCall, StreamHandler {
   readonly source: CallSource | undefined;
@@ -69,7 +71,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
   #localEnded = false;
   #over = false;
   #paused = false;
-  #held: Buffer[] | undefined;
+  #held: HeldBytes | undefined;
   #heldEnd: CallEnd | undefined;
   #owedBytes = 0;
 
@@ -169,7 +171,11 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     if (!this.#paused) return;
     this.#paused = false;
     this.#credit();
-    while (!this.#isPaused() && this.#held !== undefined && this.#held.length > 0) this.#deliver(this.#held.shift()!);
+    while (!this.#isPaused() && this.#held?.isEmpty === false) {
+      const bytes = this.#held.shift();
+      this.#deliver(bytes);
+      giveBack(bytes);
+    }
     this.#endIfDelivered();
   }
 
@@ -205,8 +211,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
       return;
     }
     if (end > start) {
-      // A copy: a view would keep alive the whole read for as long as the other side makes us wait.
-      if (this.#paused) (this.#held ??= []).push(Buffer.from(chunk.subarray(start, end)));
+      if (this.#paused) (this.#held ??= new HeldBytes()).append(chunk, start, end);
       else this.#deliver(chunk.subarray(start, end));
     }
     if (endStream) this.#end(NO_STATUS);
@@ -219,7 +224,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
   onReset(_stream: Http2Stream, code: number, cause: ResetCause): void {
     // With the end at hand the answer is whole: what becomes of the stream is no matter.
     if (this.#over || this.#heldEnd !== undefined) return;
-    this.#held = undefined;
+    this.#dropHeld();
     switch (cause) {
       case "unprocessed":
         return this.#fail("WORKER_UNREACHABLE", "the worker refused the call before it ran");
@@ -280,7 +285,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
 
   #endIfDelivered(): void {
     const end = this.#heldEnd;
-    if (end === undefined || this.#over || (this.#held !== undefined && this.#held.length > 0)) return;
+    if (end === undefined || this.#over || this.#held?.isEmpty === false) return;
     this.#settle();
     this.#listener.ended(end);
   }
@@ -291,11 +296,17 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     this.#listener.ended({ ...endOfError(error), error });
   }
 
+  #dropHeld(): void {
+    this.#held?.clear();
+    this.#held = undefined;
+  }
+
   #settle(): void {
     this.#over = true;
-    this.#held = undefined;
+    this.#dropHeld();
     this.#early = undefined;
     this.#next = undefined;
+    this.#sender?.discard();
     // Of a stream that is dismissed the credit is withheld, so that it cannot go on for long.
     if (this.#stream?.isClosed) this.#stream.consume(this.#stream.unconsumedBytes);
   }
