@@ -258,7 +258,10 @@ export class Http2Connection implements ConnectionParts {
   }
 
   settingsAcknowledged(): void {
-    if (this.#settingsAcknowledged) return;
+    if (this.#settingsAcknowledged) {
+      this.guard.charge("ignoredFrames");
+      return;
+    }
     this.#settingsAcknowledged = true;
     this.#deadlines.clear("settingsAck");
     const delta = this.options.streamWindowBytes - this.initialReceiveWindowBytes;

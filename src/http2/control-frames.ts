@@ -58,7 +58,7 @@ export function receivePing(
   if (id !== 0) throw new Http2Error(ErrorCode.PROTOCOL_ERROR, "PING on a stream");
   if (end - start !== 8) throw new Http2Error(ErrorCode.FRAME_SIZE_ERROR, "PING of a length other than 8");
   if ((flags & FrameFlag.ACK) !== 0) {
-    parts.pings.acknowledge(buffer, start);
+    if (!parts.pings.acknowledge(buffer, start)) parts.guard.charge("ignoredFrames");
     return;
   }
   parts.guard.charge("pingFrames");

@@ -57,7 +57,7 @@ export const RATE_LIMITS = {
   ignoredFrames: {
     default: { burst: 1_000, perSecond: 100 },
     answer: "close the connection",
-    doc: "PRIORITY and frames of unknown types: read and dropped. Browsers send a handful when they connect.",
+    doc: "PRIORITY, frames of unknown types, and acknowledgements of what was never sent: read and dropped. Browsers send a handful when they connect.",
   },
   closedStreamFrames: {
     default: { burst: 10_000, perSecond: 1_000 },

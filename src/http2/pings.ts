@@ -34,11 +34,12 @@ export class Pings {
     return true;
   }
 
-  /** An answer to nothing we asked is ignored. */
-  acknowledge(buffer: Buffer, start: number): void {
+  /** False: an answer to nothing we asked. */
+  acknowledge(buffer: Buffer, start: number): boolean {
     const at = this.#outstanding.findIndex(({ payload }) => payload.compare(buffer, start, start + 8) === 0);
-    if (at === -1) return;
+    if (at === -1) return false;
     const [{ sentMs, onAck }] = this.#outstanding.splice(at, 1) as [Outstanding];
     onAck(this.#clock.monotonicMs() - sentMs);
+    return true;
   }
 }

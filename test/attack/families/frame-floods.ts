@@ -21,6 +21,7 @@ export const FRAME_FLOODS: readonly Attack[] = [
       frame(FrameType.SETTINGS, 0, 0, setting(SettingId.INITIAL_WINDOW_SIZE, n % 2 === 0 ? 0 : 0x7fff_0000)),
   }),
   clientAttack({ name: "ping", piece: () => PING }),
+  clientAttack({ name: "ping-ack", piece: () => frame(FrameType.PING, ACK, 0, Buffer.alloc(8)) }),
   clientAttack({ name: "ping-unread", deaf: true, piece: () => PING }),
   clientAttack({ name: "goaway", piece: () => frame(FrameType.GOAWAY, 0, 0, Buffer.alloc(8)) }),
   clientAttack({

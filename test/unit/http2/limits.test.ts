@@ -75,6 +75,18 @@ const FLOODS: readonly Flood[] = [
     piece: () => frame(2, 0, 3, [0, 0, 0, 1, 0]),
   },
   {
+    name: "acknowledgements of SETTINGS that were never sent",
+    limit: "ignoredFrames",
+    options: { limits: { ignoredFrames: small } },
+    piece: () => frame(4, 1, 0),
+  },
+  {
+    name: "answers to PINGs that were never sent",
+    limit: "ignoredFrames",
+    options: { limits: { ignoredFrames: small } },
+    piece: () => frame(6, 1, 0, Buffer.alloc(8)),
+  },
+  {
     name: "frames of unknown types",
     limit: "ignoredFrames",
     options: { limits: { ignoredFrames: small } },
