@@ -1,15 +1,22 @@
 /**
- * Prints docs/configuration.md from the settings tables and docs/errors.md from the error table. With --check it changes
- * nothing and fails when they differ from what it would print.
+ * Prints docs/configuration.md from the settings tables, docs/errors.md from the error table, and the tables of docs/data-path.md from
+ * the limits of the data path. With --check it changes nothing and fails when they differ from what it would print.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SETTINGS_TABLES } from "../src/config/roles";
+import { dataPathTables } from "./data-path-tables";
 import { configurationPage, errorsPage } from "./doc-pages";
 
-const PAGES = { "docs/configuration.md": configurationPage(SETTINGS_TABLES), "docs/errors.md": errorsPage() };
+const DATA_PATH_PAGE = "docs/data-path.md";
 
 const root = process.cwd();
+const PAGES = {
+  "docs/configuration.md": configurationPage(SETTINGS_TABLES),
+  "docs/errors.md": errorsPage(),
+  [DATA_PATH_PAGE]: withTables(readOrEmpty(join(root, DATA_PATH_PAGE)), dataPathTables()),
+};
+
 const isCheck = process.argv.includes("--check");
 const stale = Object.entries(PAGES).filter(([file, page]) => readOrEmpty(join(root, file)) !== page);
 
@@ -23,6 +30,17 @@ for (const [file, page] of stale) {
   }
 }
 if (isCheck && stale.length > 0) process.exitCode = 1;
+
+/** The page with each table between its marks; the rest of it is written by hand. */
+function withTables(page: string, tables: Readonly<Record<string, string>>): string {
+  return Object.entries(tables).reduce((text, [name, table]) => {
+    const [begin, end] = [`<!-- ${name}: printed by \`make fix-docs\` -->`, `<!-- end of ${name} -->`];
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from === -1 || to < from)
+      throw new Error(`${DATA_PATH_PAGE} has no place for the table "${name}": ${begin} … ${end}`);
+    return `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(to)}`;
+  }, page);
+}
 
 function readOrEmpty(file: string): string {
   try {

@@ -33,6 +33,9 @@ describe.each(STORES)("failover, on %s", (store) => {
 
     await failing.process.whenLogs("💥 [failing] Worker failed!");
     await program.whenLogs("⚠️  worker failed - will request new worker from director");
+    await eventually("the director gives it no more calls", async () =>
+      (await client.director.listMembers({})).members.some(({ memberId, ready }) => memberId === "failing" && !ready),
+    );
     const answer = await client.director.assignWorker({ connectionId: "x", prompt: "" });
     expect(answer.workerLabel).toBe("steady");
     await client.director.releaseAssignment({ assignmentId: answer.assignmentId });
