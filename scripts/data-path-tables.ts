@@ -61,7 +61,7 @@ function buffersTable(): string {
 function sumsTable(): string {
   const client = optionsOf(CLIENT_BOUNDS);
   const worker = optionsOf(WORKER_BOUNDS);
-  const { retryBufferBytes, retryMemoryBytes, callsMax } = directorSettings;
+  const { retryBufferBytes, retryMemoryBytes, callsMax, connectionsMax } = directorSettings;
   const row = (who: string, sum: string, total: number) => `| ${who} | ${sum} | ${mebibytes(total)} |`;
   const stalled = worker.streamWindowBytes + client.writeHighWaterBytes;
   return [
@@ -73,14 +73,14 @@ function sumsTable(): string {
       1_000 * stalled,
     ),
     row(
-      "one client that uploads to workers that do not read, on any number of streams",
-      "the window of its connection, and the high-water mark of each worker's socket",
+      "one client that uploads to a worker that does not read, on any number of streams",
+      "the window of its connection, and the high-water mark of the worker's socket",
       client.connectionWindowBytes + worker.writeHighWaterBytes,
     ),
     row(
-      `${number(callsMax.defaultValue)} calls (HEDDLE_CALLS_MAX) whose clients all stopped reading, on one connection each`,
-      "the same as the first",
-      callsMax.defaultValue * stalled,
+      `HEDDLE_CALLS_MAX (${number(callsMax.defaultValue)}) calls of HEDDLE_CONNECTIONS_MAX (${number(connectionsMax.defaultValue)}) clients that all stopped reading`,
+      "a window for each call, a high-water mark for each client",
+      callsMax.defaultValue * worker.streamWindowBytes + connectionsMax.defaultValue * client.writeHighWaterBytes,
     ),
     row(
       "calls whose requests are kept for another attempt",
