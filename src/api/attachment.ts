@@ -12,7 +12,7 @@ import { fetchDescriptors, readDescriptors } from "../wire/reflection-client";
 import { channelCredentials } from "../wire/tls";
 import { Worker } from "../worker/worker";
 import { connector } from "./connector";
-import { packageVersion, processParts } from "./process-parts";
+import { liveTls, packageVersion, processParts } from "./process-parts";
 
 const RESERVED = /^grpc\.(health|reflection|channelz)\./;
 
@@ -29,8 +29,8 @@ export async function createAttachment(
   const parts = processParts(options.logger, { level: config.logLevel, format: config.logFormat });
   const { clock, logger } = parts;
   parseDialableAddress(target.address, "--target");
-  const tls = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
-  const connect = connector(config, parts);
+  const tls = liveTls(config, parts);
+  const connect = connector(config, parts, tls);
   const contract =
     target.descriptorsFile === ""
       ? await fetchDescriptors({

@@ -6,7 +6,7 @@ import type { Environment } from "../config/setting";
 import type { Logger } from "../core/logger";
 import { SILENT_LOGGER } from "../core/logger";
 import { connector } from "./connector";
-import { newId, processParts } from "./process-parts";
+import { liveTls, newId, processParts } from "./process-parts";
 
 export { CallError, ERRORS, FabricError, type ErrorCode } from "../core/errors";
 export type { MemberEvent } from "../core/attach-messages";
@@ -41,7 +41,7 @@ export function connect(options: ConnectOptions = {}): FabricClient {
   const parts = processParts(logger ?? SILENT_LOGGER, { level: config.logLevel, format: config.logFormat });
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   if (config.balancer !== "") registry.resolve(config.balancer);
-  const dial = connector(config, parts);
+  const dial = connector(config, parts, liveTls(config, parts));
   return new FabricClient({
     ...parts,
     config: { ...config, retryBufferBytes: RETRY_BUFFER_BYTES },

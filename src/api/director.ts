@@ -14,7 +14,7 @@ import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
-import { newId, packageVersion, processParts } from "./process-parts";
+import { liveTls, newId, packageVersion, processParts } from "./process-parts";
 import { RelayingServer } from "./relay-director";
 import { RelayFleetServer } from "./relay-fleet-director";
 import { workerConnections } from "./relay-parts";
@@ -51,9 +51,10 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const registry = createPolicyRegistry(policies ? { extra: policies } : {});
   registry.resolve(config.balancer);
   const directorId = config.directorId || directorIdOf(config.advertiseAddress || config.listenAddress);
+  const tls = liveTls(config, parts);
   const fleet = config.relayWorkers > 1 ? new RelayFleetServer({ ...config, directorId }, parts) : undefined;
-  const server = fleet ?? new RelayingServer(config, parts);
-  const connectWorker = workerConnections(config, parts);
+  const server = fleet ?? new RelayingServer(config, parts, tls);
+  const connectWorker = workerConnections(config, parts, tls);
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
     setBytesMax: config.descriptorsMaxBytes,
   });

@@ -1,4 +1,3 @@
-import type { SecureContext } from "node:tls";
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
 import type { Random } from "../core/random";
@@ -6,6 +5,7 @@ import { dialer } from "../relay/dial";
 import { RelayConnection } from "../relay/relay-connection";
 import { RelayServer, type RelayServerOptions } from "../relay/relay-server";
 import { MessageConnection } from "../rpc/message-connection";
+import type { DialingTls } from "../wire/tls";
 import { ControlServices } from "./control-services";
 
 export interface EngineConnectionOptions {
@@ -15,16 +15,21 @@ export interface EngineConnectionOptions {
   /** Interval of HTTP/2 PINGs after silence; 0 sends none. */
   readonly keepaliveMs: number;
   /** Default: plain text. */
-  readonly secureContext?: SecureContext | undefined;
+  readonly tls?: DialingTls | undefined;
   readonly reconnectMaxMs: number;
   readonly userAgent: string;
 }
 
 /** A connection in whole messages on the engine. Calls made while it connects wait for the outcome. */
 export function engineConnection(address: string, options: EngineConnectionOptions): Connection {
-  const { secureContext } = options;
-  const scheme = secureContext === undefined ? "http" : "https";
-  const chunks = new RelayConnection(address, { ...options, scheme, dial: dialer(secureContext), holdsCalls: true });
+  const { tls } = options;
+  const chunks = new RelayConnection(address, {
+    ...options,
+    scheme: tls === undefined ? "http" : "https",
+    dial: dialer(tls?.context),
+    holdsCalls: true,
+    onClose: tls?.watch(),
+  });
   return new MessageConnection(chunks, options);
 }
 

@@ -2,6 +2,7 @@ import type { DirectorConfig } from "../config/director-settings";
 import type { IncomingCall } from "../core/call";
 import type { DirectorServer } from "../director/director";
 import type { RelayServer } from "../relay/relay-server";
+import type { LiveTls } from "../wire/live-tls";
 import { ControlServices } from "./control-services";
 import type { ProcessParts } from "./process-parts";
 import { relayServer } from "./relay-parts";
@@ -11,10 +12,9 @@ export class RelayingServer implements DirectorServer {
   readonly #relay: RelayServer;
   readonly #control: ControlServices;
 
-  /** @throws FabricError INVALID_ARGUMENT that names a TLS file that cannot be used */
-  constructor(config: DirectorConfig, parts: ProcessParts) {
+  constructor(config: DirectorConfig, parts: ProcessParts, tls: LiveTls) {
     this.#control = new ControlServices(parts.clock, config.messageMaxBytes);
-    this.#relay = relayServer(config, { ...parts, isControl: (path) => this.#control.has(path) });
+    this.#relay = relayServer(config, { ...parts, tls, isControl: (path) => this.#control.has(path) });
     this.#relay.handleControl((call, connection) => this.#control.serve(call, connection));
   }
 

@@ -35,7 +35,7 @@ export class RelayFleetServer implements DirectorServer {
     // The relay processes have checked the rest.
     const limits = { streamsPerConnectionMax, headerListMaxBytes };
     const isControl = (path: string) => control.has(path);
-    this.#private = relayServer({ ...config, tlsCertFile: "" }, { ...parts, limits, isControl });
+    this.#private = relayServer(config, { ...parts, tls: undefined, limits, isControl });
     this.#private.handleControl((call, connection) => control.serve(call, connection));
     this.#privateListener = createServer((socket) => this.#private.accept(socket));
     this.fleet = new RelayFleet({

@@ -5,6 +5,7 @@ import { RelayConnection, type RelayConnectionOptions } from "../relay/relay-con
 import type { PortLimits } from "../relay/port-limits";
 import { RelayServer } from "../relay/relay-server";
 import { ATTACH_PATH } from "../wire/attach-stream";
+import type { LiveTls } from "../wire/live-tls";
 import { dialingTls, servingTls } from "../wire/tls";
 import type { ProcessParts } from "./process-parts";
 
@@ -18,18 +19,19 @@ const CLIENT_KEEPALIVE_MS = 20_000;
 const CONTROL_NAME = "localhost";
 
 export interface RelayServerParts extends ProcessParts {
+  /** Undefined: plain text, whatever the settings say. */
+  readonly tls: LiveTls | undefined;
   /** Default: all that the settings say. */
   readonly limits?: Partial<PortLimits>;
   /** Whether a path is one of the director's own services. */
   isControl(path: string): boolean;
 }
 
-/** @throws FabricError INVALID_ARGUMENT that names a TLS file that cannot be used */
 export function relayServer(config: DirectorConfig, parts: RelayServerParts): RelayServer {
   return new RelayServer({
     limits: portLimits(config),
     ...parts,
-    tls: servingTls(tlsFiles(config)),
+    tls: parts.tls && servingTls(parts.tls),
     messageMaxBytes: config.messageMaxBytes,
     keepaliveMs: CLIENT_KEEPALIVE_MS,
     isLasting: (path) => path === ATTACH_PATH,
@@ -52,22 +54,20 @@ export function portLimits(config: DirectorConfig): PortLimits {
   };
 }
 
-/**
- * How to connect to workers.
- * @throws FabricError INVALID_ARGUMENT that names a TLS file that cannot be used
- */
-export function workerConnections(config: DirectorConfig, { clock, random }: ProcessParts) {
-  const secureContext = dialingTls(tlsFiles(config));
-  const dial = dialer(secureContext);
+/** How to connect to workers. */
+export function workerConnections(config: DirectorConfig, { clock, random }: ProcessParts, tls: LiveTls) {
+  const dialing = dialingTls(tls);
+  const dial = dialer(dialing?.context);
   return (address: string, keepaliveMs: number): Connection =>
     new RelayConnection(address, {
       clock,
       random,
-      scheme: secureContext === undefined ? "http" : "https",
+      scheme: dialing === undefined ? "http" : "https",
       dial,
       keepaliveMs,
       messageMaxBytes: config.messageMaxBytes,
       reconnectMaxMs: config.heartbeatIntervalMs,
+      onClose: dialing?.watch(),
     });
 }
 
@@ -86,8 +86,4 @@ export function controlConnection(
     messageMaxBytes: config.messageMaxBytes,
     reconnectMaxMs: 50,
   });
-}
-
-function tlsFiles({ tlsCertFile, tlsKeyFile, tlsCaFile }: DirectorConfig) {
-  return { certFile: tlsCertFile, keyFile: tlsKeyFile, caFile: tlsCaFile };
 }

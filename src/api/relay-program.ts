@@ -8,6 +8,7 @@ import { systemRandom } from "../platform/system-random";
 import type { FromRelay, ToRelay } from "../relay-process/messages";
 import { ControlLinks } from "../relay-process/control-links";
 import { RelayProcess } from "../relay-process/relay-process";
+import { liveTls } from "./process-parts";
 import { controlConnection, portLimits, relayServer, workerConnections } from "./relay-parts";
 
 /** What a relay process is told first. */
@@ -38,8 +39,9 @@ export function startRelay(
   const registry = createPolicyRegistry({ extra: policies });
   const ownPaths = new Set(controlPaths);
   const limits = { ...portLimits(config), callsMax: Math.ceil(config.callsMax / config.relayWorkers) };
-  const server = relayServer(config, { ...parts, limits, isControl: (path) => ownPaths.has(path) });
-  const connectWorker = workerConnections(config, parts);
+  const tls = liveTls(config, parts);
+  const server = relayServer(config, { ...parts, tls, limits, isControl: (path) => ownPaths.has(path) });
+  const connectWorker = workerConnections(config, parts, tls);
   const relay = new RelayProcess({
     ...parts,
     config: { ...config, queueMax: Math.ceil(config.queueMax / config.relayWorkers) },

@@ -17,14 +17,14 @@ import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
 import { mountService, type Handlers, type MountedService } from "../wire/service-handlers";
 import type { ServiceDefinition } from "../wire/service-definition";
-import { serverCredentials, servingTls, type TlsFiles } from "../wire/tls";
+import { serverCredentials, servingTls } from "../wire/tls";
 import { computeService } from "../worker/services/compute-service";
 import { inferenceService } from "../worker/services/inference-service";
 import { TASKS } from "../worker/tasks";
 import { Worker, type WorkerServer } from "../worker/worker";
 import { connector } from "./connector";
 import { EngineServer } from "./engine-ends";
-import { newId, packageVersion, processParts } from "./process-parts";
+import { liveTls, newId, packageVersion, processParts } from "./process-parts";
 
 export { CallError } from "../core/errors";
 export { Status } from "../core/status";
@@ -68,7 +68,7 @@ export function createWorker(options: WorkerOptions = {}): Worker {
   const config = loadWorkerConfig(env ?? process.env, settings);
   const parts = processParts(givenLogger, { level: config.logLevel, format: config.logFormat });
   const { clock, logger } = parts;
-  const tls: TlsFiles = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile, caFile: config.tlsCaFile };
+  const tls = liveTls(config, parts);
 
   const served = services ?? [
     computeService({ tasks: TASKS, clock, label: config.label }),
@@ -85,7 +85,7 @@ export function createWorker(options: WorkerOptions = {}): Worker {
       : new GrpcServer({ credentials: serverCredentials(tls), messageMaxBytes, keepaliveMs: 0 });
   const health = describe(server, served, contract);
   const sampler = systemHostLoad();
-  const connect = connector(config, parts);
+  const connect = connector(config, parts, tls);
 
   return new Worker({
     ...parts,

@@ -1,6 +1,6 @@
 import { connect } from "../api/client";
 import { connector } from "../api/connector";
-import { newId, processParts } from "../api/process-parts";
+import { liveTls, newId, processParts } from "../api/process-parts";
 import { AssignedStream } from "../client/assigned-stream";
 import { loadClientConfig } from "../config/roles";
 import type { Environment } from "../config/setting";
@@ -14,7 +14,8 @@ export function runClient(env: Environment): Promise<number> {
     () => logging(loadClientConfig(env)),
     async (logger) => {
       const config = loadClientConfig(env);
-      const dial = connector(config, processParts(logger, { level: config.logLevel, format: config.logFormat }));
+      const parts = processParts(logger, { level: config.logLevel, format: config.logFormat });
+      const dial = connector(config, parts, liveTls(config, parts));
       const fabric = connect({ env, logger, mode: "proxy" });
       const stream = new AssignedStream({
         clock: systemClock,

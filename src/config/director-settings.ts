@@ -1,7 +1,7 @@
 import { dialableAddress, endpointList, listenAddress } from "./address-kinds";
 import { bytes, decimal, durationMs, identifier, integer, path, text } from "./kinds";
 import { relaySettings } from "./relay-settings";
-import { namesDialableAddress, together } from "./setting-rules";
+import { namesDialableAddress, needs, together } from "./setting-rules";
 import type { Config } from "./setting";
 import {
   attemptsMax,
@@ -10,7 +10,7 @@ import {
   drainTimeoutMs,
   logSettings,
   messageMaxBytes,
-  tlsSettings,
+  servingTlsSettings,
 } from "./shared-settings";
 
 /** `dataDir` of a director that keeps nothing on disk. */
@@ -175,7 +175,7 @@ export const directorSettings = {
   }),
   messageMaxBytes,
   ...relaySettings,
-  ...tlsSettings,
+  ...servingTlsSettings,
   ...logSettings,
 };
 
@@ -188,6 +188,7 @@ export function directorMistakes(config: DirectorConfig): string[] {
       ["HEDDLE_ADVERTISE_ADDR", config.advertiseAddress],
     ),
     ...together(["HEDDLE_TLS_CERT_FILE", config.tlsCertFile], ["HEDDLE_TLS_KEY_FILE", config.tlsKeyFile]),
+    ...needs(["HEDDLE_TLS_CLIENT_CA_FILE", config.tlsClientCaFile], ["HEDDLE_TLS_CERT_FILE", config.tlsCertFile]),
     ...together(["HEDDLE_ETCD_CERT_FILE", config.etcdCertFile], ["HEDDLE_ETCD_KEY_FILE", config.etcdKeyFile]),
     ...together(["HEDDLE_ETCD_USER", config.etcdUser], ["HEDDLE_ETCD_PASSWORD_FILE", config.etcdPasswordFile]),
   ];

@@ -9,6 +9,11 @@ export function together(first: readonly [name: string, value: string], second: 
   return [`${given[0]} is set, so ${missing[0]} must be too`];
 }
 
+/** The first is of no use without the second. */
+export function needs(first: readonly [name: string, value: string], second: typeof first): string[] {
+  return first[1] !== "" && second[1] === "" ? [`${first[0]} is set, so ${second[0]} must be too`] : [];
+}
+
 /** Whoever listens at every interface has to say which address others shall dial. */
 export function namesDialableAddress(
   listen: readonly [name: string, address: string],

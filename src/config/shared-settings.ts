@@ -83,14 +83,14 @@ export const reconnectMaxMs: Setting<number> = durationMs("HEDDLE_RECONNECT_MAX_
   doc: "Longest wait between attempts to reach a director; the waits double up to it, half of each at random. It is also about how long a restarted director may stay unnoticed. With thousands of workers raise it, to spread their return.",
 });
 
-const TLS_TOGETHER =
-  "Given together with the other one of certificate and key. What is shown to who connects here is read at the start; a renewed file takes a restart.";
+const TLS_TOGETHER = "Given together with the other one of certificate and key.";
+const RENEWED = "A renewed file is taken for new connections (HEDDLE_TLS_RELOAD_MS).";
 
 export const tlsSettings = {
   tlsCertFile: path("HEDDLE_TLS_CERT_FILE", {
     default: "",
     unset: "no TLS",
-    doc: `PEM file with the certificate chain this process shows to who connects to it. ${TLS_TOGETHER}`,
+    doc: `PEM file with the certificate chain this process shows to who connects to it, and to those it connects to by TLS. ${TLS_TOGETHER} ${RENEWED}`,
   }),
   tlsKeyFile: path("HEDDLE_TLS_KEY_FILE", {
     default: "",
@@ -100,6 +100,22 @@ export const tlsSettings = {
   tlsCaFile: path("HEDDLE_TLS_CA_FILE", {
     default: "",
     unset: "connections are plain text",
-    doc: "PEM file with the authorities that this process trusts when it connects to others. Setting it makes those connections TLS.",
+    doc: "PEM file with the authorities that this process trusts when it connects to others. Setting it makes those connections TLS. Certificates must name the host that is dialled. A renewed file is taken for new connections (HEDDLE_TLS_RELOAD_MS).",
+  }),
+  tlsReloadMs: durationMs("HEDDLE_TLS_RELOAD_MS", {
+    default: 10_000,
+    min: 0,
+    max: 86_400_000,
+    doc: "How often the TLS files are read again, so that renewed ones are used without a restart. Connections that are open go on as they are. Files that cannot be used change nothing and are named in the log. By reading, not by notifications of the file system, which are lost on network drives and mounted secrets; certificates are renewed hours before they expire. 0 reads them at the start only.",
+  }),
+};
+
+/** In the roles that others connect to. */
+export const servingTlsSettings = {
+  ...tlsSettings,
+  tlsClientCaFile: path("HEDDLE_TLS_CLIENT_CA_FILE", {
+    default: "",
+    unset: "clients need no certificate",
+    doc: `PEM file with authorities, one of which must have signed the certificate of whoever connects here (mTLS): callers, workers, directors, and tools such as grpcurl (-cert, -key). All others are refused at the handshake. Needs HEDDLE_TLS_CERT_FILE. ${RENEWED}`,
   }),
 };

@@ -1,6 +1,6 @@
 import { dialableAddress, listenAddress } from "./address-kinds";
 import { choice, durationMs, flag, identifier, integer, text } from "./kinds";
-import { namesDialableAddress, together } from "./setting-rules";
+import { namesDialableAddress, needs, together } from "./setting-rules";
 import type { Config } from "./setting";
 import {
   directorAddresses,
@@ -8,7 +8,7 @@ import {
   logSettings,
   messageMaxBytes,
   reconnectMaxMs,
-  tlsSettings,
+  servingTlsSettings,
   transport,
 } from "./shared-settings";
 import { tags } from "./tags-kind";
@@ -84,7 +84,7 @@ export const workerSettings = {
   drainTimeoutMs,
   messageMaxBytes,
   transport,
-  ...tlsSettings,
+  ...servingTlsSettings,
   ...logSettings,
 };
 
@@ -94,6 +94,7 @@ export function workerMistakes(config: WorkerConfig): string[] {
   const mistakes = [
     ...namesDialableAddress(["WORKER_ADDR", config.listenAddress], ["WORKER_ADVERTISE_ADDR", config.advertiseAddress]),
     ...together(["HEDDLE_TLS_CERT_FILE", config.tlsCertFile], ["HEDDLE_TLS_KEY_FILE", config.tlsKeyFile]),
+    ...needs(["HEDDLE_TLS_CLIENT_CA_FILE", config.tlsClientCaFile], ["HEDDLE_TLS_CERT_FILE", config.tlsCertFile]),
   ];
   if (config.heartbeatIntervalMs > 0 && config.heartbeatIntervalMs < 50) {
     mistakes.push(`HEDDLE_WORKER_HEARTBEAT_MS is ${config.heartbeatIntervalMs}: must be 0, or at least 50`);

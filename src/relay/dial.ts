@@ -2,15 +2,18 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
 import { parseAddress } from "../core/address";
 
-/** How to begin a connection to a worker: plain, or TLS that negotiates "h2" and checks that the certificate names the host. */
-export function dialer(secureContext?: SecureContext): (address: string) => Socket {
+/**
+ * How to begin a connection to a worker: plain, or TLS that negotiates "h2" and checks that the certificate names the host.
+ * @param context - of TLS, asked for each connection; absent for plain text
+ */
+export function dialer(context?: () => SecureContext): (address: string) => Socket {
   return (address) => {
     const { host, port } = parseAddress(address, "the worker's address");
-    if (secureContext === undefined) return connectReadingInPlace(host, port);
+    if (context === undefined) return connectReadingInPlace(host, port);
     const socket = connectTls({
       host,
       port,
-      secureContext,
+      secureContext: context(),
       ALPNProtocols: ["h2"],
       ...(isIP(host) === 0 ? { servername: host } : {}),
     });

@@ -26,6 +26,8 @@ export interface RelayConnectionOptions {
   readonly connectTimeoutMs?: number;
   /** Calls that are begun while it connects wait for the outcome. Default: they are refused at once. */
   readonly holdsCalls?: boolean;
+  /** Told once, by `close`. */
+  readonly onClose?: (() => void) | undefined;
 }
 
 /** A connection for calls of stormy clients is closed when none was made on it for as long. */
@@ -99,6 +101,7 @@ export class RelayConnection implements Connection, CallRoute {
     this.#stormy.close("the connection was closed here");
     if (wasReady) this.#tell(false, "closed");
     this.#listeners.length = 0;
+    this.#options.onClose?.();
   }
 
   // ---- CallRoute -------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ import { CONTROL_SHARE, NO_PORT_LIMITS, type PortLimits } from "./port-limits";
 import { RelayCall } from "./relay-call";
 import { requestHeadOf, type RequestHead } from "./request-shapes";
 import { TcpListener } from "./tcp-listener";
-import { type ServingTls, TlsHandshakes } from "./tls-handshakes";
+import { TlsHandshakes, type TlsSource } from "./tls-handshakes";
 
 export interface RelayServerOptions {
   readonly clock: Clock;
@@ -34,7 +34,7 @@ export interface RelayServerOptions {
   /** Default: says nothing. */
   readonly logger?: Logger;
   /** Default: plain text. */
-  readonly tls?: ServingTls | undefined;
+  readonly tls?: TlsSource | undefined;
   readonly messageMaxBytes: number;
   /** HTTP/2 PING to clients after silence; finds connections whose peer vanished. 0 sends none. */
   readonly keepaliveMs: number;
@@ -109,17 +109,14 @@ export class RelayServer {
     this.#onControl = onControl;
   }
 
-  /** For clients that connect from now on. */
-  replaceTls(tls: ServingTls): void {
-    this.#handshakes?.replace(tls);
-  }
-
   /**
    * Starts to listen; port 0 takes a free one. Resolves to the real address.
    * @throws FabricError INVALID_ARGUMENT when the address cannot be bound
    */
   async listen(address: string, field: string): Promise<string> {
-    return await this.#listener.listen(address, field);
+    const bound = await this.#listener.listen(address, field);
+    this.#handshakes?.watch();
+    return bound;
   }
 
   /** Takes over a connection that was accepted, here or elsewhere, before anything was read from it. */

@@ -10,9 +10,16 @@ export interface ServingTls {
   readonly clientCa?: Buffer | undefined;
 }
 
+/** TLS whose files may be renewed. */
+export interface TlsSource {
+  readonly current: ServingTls;
+  /** Tells of what is to be shown from now on, until it is ended by what it returns. */
+  watch(listener: (renewed: ServingTls) => void): () => void;
+}
+
 export interface TlsHandshakesParts {
   readonly clock: Clock;
-  readonly tls: ServingTls;
+  readonly tls: TlsSource;
   /** From the beginning to the end of a handshake, however busy the client keeps it. */
   readonly timeoutMs: number;
   onSecure(socket: TLSSocket): void;
@@ -39,18 +46,26 @@ export class TlsHandshakes {
   /** Under way, by the peer's address and port, which the secured socket has too. */
   readonly #pending = new Map<string, Pending>();
   readonly #asksClients: boolean;
+  #unwatch: (() => void) | undefined;
 
   constructor(parts: TlsHandshakesParts) {
     this.#parts = parts;
-    this.#asksClients = parts.tls.clientCa !== undefined;
+    const { current } = parts.tls;
+    this.#asksClients = current.clientCa !== undefined;
     const asksClients = this.#asksClients ? { requestCert: true, rejectUnauthorized: false } : {};
-    this.#server = createServer({ ...contextOf(parts.tls), ...asksClients, ALPNProtocols: ["h2"] }, (socket) =>
+    this.#server = createServer({ ...contextOf(current), ...asksClients, ALPNProtocols: ["h2"] }, (socket) =>
       this.#shakenHands(socket),
     );
     this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
   }
 
+  /** Watches for renewed TLS, which handshakes from then on use, until `close`. Whether clients are asked for certificates stays as it is. */
+  watch(): void {
+    this.#unwatch ??= this.#parts.tls.watch((renewed) => this.#server.setSecureContext(contextOf(renewed)));
+  }
+
   begin(socket: Socket): void {
+    this.watch();
     const peer = peerOf(socket);
     const cancelTimer = this.#parts.clock.after(this.#parts.timeoutMs, () => {
       this.#parts.onTimeout(socket);
@@ -63,13 +78,10 @@ export class TlsHandshakes {
     this.#server.emit("connection", socket);
   }
 
-  /** For handshakes that begin from now on. Whether clients are asked for certificates stays as it is. */
-  replace(tls: ServingTls): void {
-    this.#server.setSecureContext(contextOf(tls));
-  }
-
   /** Ends the handshakes that are under way. */
   close(): void {
+    this.#unwatch?.();
+    this.#unwatch = () => {};
     for (const { socket } of this.#pending.values()) socket.destroy();
   }
 

@@ -1,6 +1,7 @@
 import { DirectorServiceDefinition } from "../../generated/heddle/v1/director";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
 import { channelCredentials } from "../../src/wire/tls";
+import { fixedTls } from "../support/fixed-tls";
 import { typedClient } from "../../src/wire/typed-client";
 import { CONTESTANTS, HEDDLE, isInstalled, type RunningProxy, type Stage } from "../bench/relay/contestants";
 import { whenAnswering } from "../bench/relay/checking-client";
@@ -44,7 +45,7 @@ export async function startTarget(stage: Stage, name: TargetName): Promise<Targe
   if (name !== HEDDLE) return { name, tls, proxy, innocents, inHand: undefined, close: () => {} };
 
   const connection = new GrpcConnection(proxy.address, {
-    credentials: channelCredentials({ certFile: "", keyFile: "", caFile: stage.certificates?.caFile ?? "" }),
+    credentials: channelCredentials(fixedTls({ certFile: "", keyFile: "", caFile: stage.certificates?.caFile ?? "" })),
     keepaliveMs: 0,
     messageMaxBytes: 4 << 20,
     reconnectMaxMs: 1_000,

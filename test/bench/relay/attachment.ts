@@ -4,6 +4,7 @@ import { openAttach } from "../../../src/wire/attach-stream";
 import { GrpcConnection } from "../../../src/wire/grpc-connection";
 import { channelCredentials } from "../../../src/wire/tls";
 import { AttachSession, type SessionHost, type SessionOutcome } from "../../../src/worker/attach-session";
+import { fixedTls } from "../../support/fixed-tls";
 
 /** A worker that is spoken for. */
 export interface SpokenFor {
@@ -50,7 +51,7 @@ function hostOf({ memberId, address, services, descriptors }: SpokenFor): Sessio
 /** Attaches a worker to a director, as `heddle attach` would; resolves when that is over. */
 export function attachWorker(director: string, worker: SpokenFor): Promise<SessionOutcome> {
   const connection = new GrpcConnection(director, {
-    credentials: channelCredentials({ certFile: "", keyFile: "", caFile: worker.caFile ?? "" }),
+    credentials: channelCredentials(fixedTls({ certFile: "", keyFile: "", caFile: worker.caFile ?? "" })),
     keepaliveMs: 0,
     messageMaxBytes: 4 << 20,
     reconnectMaxMs: 1_000,
