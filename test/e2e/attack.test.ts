@@ -7,6 +7,7 @@ import { check } from "../bench/relay/checking-client";
 import { HEDDLE } from "../bench/relay/contestants";
 import { callShape } from "../bench/relay/echo-contract";
 import { eventually, freeAddress, Processes, type RunningProcess } from "../support/processes";
+import { fixedTls } from "../support/fixed-tls";
 
 jest.setTimeout(60_000);
 
@@ -55,7 +56,7 @@ describe("Under attack", () => {
     await run("bench/relay/attach.js", [address, listening.slice(listening.lastIndexOf(" ") + 1), ""]);
     await director.whenLogs("status: 1 workers available");
     toDirector = new GrpcConnection(address, {
-      credentials: channelCredentials({ certFile: "", keyFile: "", caFile: "" }),
+      credentials: channelCredentials(fixedTls({ certFile: "", keyFile: "", caFile: "" })),
       keepaliveMs: 0,
       messageMaxBytes: 4 << 20,
       reconnectMaxMs: 1_000,
