@@ -61,6 +61,7 @@ export class CallMetadata {
   }
 
   markSensitive(key: string): void {
+    this.derived = undefined;
     if (!this.#sensitiveKeys.includes(key)) this.#sensitiveKeys = [...this.#sensitiveKeys, key];
   }
 

@@ -21,6 +21,7 @@ export interface CallEnd {
 export interface CallStart {
   /** "/package.Service/Method". */
   readonly path: string;
+  /** Calls may share it: nobody changes it from now on. */
   readonly metadata: CallMetadata;
   /** Time the call may still take; the connection ends it with DEADLINE_EXCEEDED after that. */
   readonly timeoutMs?: number;

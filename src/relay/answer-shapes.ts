@@ -48,7 +48,6 @@ export function endOfHttpStatus(httpStatus: string, contentType: string | undefi
 }
 
 const lists = new HeaderLists();
-const NO_FIELDS: readonly string[] = [];
 
 /** The metadata of an answer's head. The same list may also have been a whole answer, trailers only. */
 export function metadataOfHead(list: HeaderList): CallMetadata {
@@ -59,26 +58,67 @@ export function metadataOfHead(list: HeaderList): CallMetadata {
   return metadata;
 }
 
-/** Trailers; after `head` fields, a trailers-only answer. */
-export function trailersOf(end: Omit<CallEnd, "error">, head: readonly string[] = NO_FIELDS): HeaderList {
-  const { status, message, trailers } = end;
-  const fields = [...head, STATUS_KEY, String(status)];
-  const encoded = trailers.text(MESSAGE_KEY) ?? (message === "" ? undefined : encodeMessage(message));
-  if (encoded !== undefined) fields.push(MESSAGE_KEY, encoded);
-  if (trailers.size > 0) appendFields(fields, trailers, OWN_KEYS);
+/** What trailers became, kept with them: answers that end alike share theirs. */
+class SentTrailers {
+  readonly status: Status;
+  readonly message: string;
+  readonly list: HeaderList;
+
+  constructor(status: Status, message: string, list: HeaderList) {
+    this.status = status;
+    this.message = message;
+    this.list = list;
+  }
+}
+
+/** Trailers after messages. */
+export function trailersOf({ status, message, trailers }: Omit<CallEnd, "error">): HeaderList {
+  const known = trailers.derived;
+  if (known instanceof SentTrailers && known.status === status && known.message === message) return known.list;
+  const list = lists.of(endFields(status, message, trailers), trailers.sensitiveKeys);
+  trailers.derived = new SentTrailers(status, message, list);
+  return list;
+}
+
+/** A whole answer without messages. */
+export function trailersOnlyOf(contentType: string, { status, message, trailers }: Omit<CallEnd, "error">): HeaderList {
+  const fields = [...headFields(contentType), ...endFields(status, message, trailers)];
   return lists.of(fields, trailers.sensitiveKeys);
 }
 
-/** The fields of an answer's head. */
-export function headFields(contentType: string, metadata: CallMetadata | undefined): string[] {
-  const fields = [":status", "200", "content-type", contentType];
-  if (metadata !== undefined) appendFields(fields, metadata, HEAD_KEYS);
+function endFields(status: Status, message: string, trailers: CallMetadata): string[] {
+  const fields = [STATUS_KEY, String(status)];
+  const encoded = trailers.text(MESSAGE_KEY) ?? (message === "" ? undefined : encodeMessage(message));
+  if (encoded !== undefined) fields.push(MESSAGE_KEY, encoded);
+  appendFields(fields, trailers, OWN_KEYS);
   return fields;
+}
+
+function headFields(contentType: string): string[] {
+  return [":status", "200", "content-type", contentType];
 }
 
 const HEAD_KEYS: ReadonlySet<string> = new Set(["content-type", "content-length", "te", STATUS_KEY]);
 
+/** What the metadata of an answer's head became, kept with it. */
+class SentHead {
+  /** Of the call: it counts where the metadata names none. */
+  readonly contentType: string;
+  readonly list: HeaderList;
+
+  constructor(contentType: string, list: HeaderList) {
+    this.contentType = contentType;
+    this.list = list;
+  }
+}
+
 /** An answer's head. */
 export function headOf(contentType: string, metadata: CallMetadata): HeaderList {
-  return lists.of(headFields(metadata.text("content-type") ?? contentType, metadata), metadata.sensitiveKeys);
+  const known = metadata.derived;
+  if (known instanceof SentHead && known.contentType === contentType) return known.list;
+  const fields = headFields(metadata.text("content-type") ?? contentType);
+  appendFields(fields, metadata, HEAD_KEYS);
+  const list = lists.of(fields, metadata.sensitiveKeys);
+  metadata.derived = new SentHead(contentType, list);
+  return list;
 }

@@ -6,7 +6,7 @@ import { FabricError } from "../core/errors";
 import { ErrorCode } from "../http2/error-codes";
 import type { StreamHandler } from "../http2/handlers";
 import type { Http2Stream } from "../http2/stream";
-import { headFields, headOf, trailersOf } from "./answer-shapes";
+import { headOf, trailersOf, trailersOnlyOf } from "./answer-shapes";
 import { HeldBytes } from "./held-bytes";
 import { MessageLimit } from "./message-limit";
 import type { RequestHead } from "./request-shapes";
@@ -86,7 +86,7 @@ export class RelayCall implements IncomingCall, StreamHandler {
     this.#listener = undefined;
     this.#dropHeld();
     if (this.#headSent) this.#sender.end(trailersOf(end));
-    else this.#stream.sendHeaders(trailersOf(end, headFields(this.#contentType, undefined)), true);
+    else this.#stream.sendHeaders(trailersOnlyOf(this.#contentType, end), true);
     this.#stream.consume(this.#stream.unconsumedBytes);
     if (this.#remoteEnded) return;
     this.#resetAfterEnd = true;

@@ -44,9 +44,17 @@ function refusalOf(list: HeaderList): Refusal | undefined {
   return isGrpc(list.get("content-type")) ? undefined : "415";
 }
 
+/** Pseudo-headers and `te`, after which `grpc-timeout` stands: gRPC wants it before what users set. */
+const FIELDS_BEFORE_TIMEOUT = 10;
+
+/** Heads that are remembered by their metadata; then all are forgotten, since those that are in use come back at once. */
+const HEADS_MAX = 16;
+
 /** Makes the heads of requests to one peer. */
 export class RequestHeads {
   readonly #lists = new HeaderLists();
+  /** By metadata, which calls with the same head share: spares putting the fields together to find out that they are known. */
+  readonly #heads = new Map<CallMetadata, HeaderList>();
   readonly #authority: string;
   readonly #scheme: "http" | "https";
 
@@ -56,13 +64,26 @@ export class RequestHeads {
   }
 
   of({ path, metadata, timeoutMs }: CallStart): HeaderList {
+    const known = this.#heads.get(metadata);
+    const head = known !== undefined && known.fields[PATH_VALUE] === path ? known : this.#make(path, metadata);
+    if (timeoutMs === undefined) return head;
+    // Differs for each call, so that nothing is gained by remembering.
+    const fields = head.fields.slice();
+    fields.splice(FIELDS_BEFORE_TIMEOUT, 0, "grpc-timeout", formatTimeout(timeoutMs));
+    return HeaderList.of(fields, metadata.sensitiveKeys);
+  }
+
+  #make(path: string, metadata: CallMetadata): HeaderList {
     const fields = [":method", "POST", ":scheme", this.#scheme, ":path", path, ":authority", this.#authority];
     fields.push("te", "trailers");
     if (metadata.text("content-type") === undefined) fields.push("content-type", contentTypeOf(metadata));
-    // Differs for each call, so that nothing is gained by remembering.
-    if (timeoutMs !== undefined) fields.push("grpc-timeout", formatTimeout(timeoutMs));
     appendFields(fields, metadata);
-    const { sensitiveKeys } = metadata;
-    return timeoutMs === undefined ? this.#lists.of(fields, sensitiveKeys) : HeaderList.of(fields, sensitiveKeys);
+    const head = this.#lists.of(fields, metadata.sensitiveKeys);
+    if (metadata.sensitiveKeys.length > 0) return head; // secrets are not kept
+    if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
+    this.#heads.set(metadata, head);
+    return head;
   }
 }
+
+const PATH_VALUE = 5;
