@@ -14,7 +14,7 @@ import type { HeaderList } from "../http2/header-list";
 import { type LimitCounters, type LimitName, newLimitCounters } from "../http2/limits";
 import type { Http2Options } from "../http2/options";
 import type { Http2Stream } from "../http2/stream";
-import { trailersOf } from "./answer-shapes";
+import { trailersOnlyOf } from "./answer-shapes";
 import { CLIENT_BOUNDS } from "./bounds";
 import { ClientConnection, type ClientConnectionParts } from "./client-connection";
 import { ConnectionBounds } from "./connection-bounds";
@@ -247,5 +247,5 @@ function tooManyCalls(callsMax: number) {
 function headersTooLarge(bytesMax: number): HeaderList {
   const what = `the request's headers have over ${bytesMax} bytes (HEDDLE_HEADER_LIST_MAX_BYTES)`;
   const end = endOfError(new FabricError("METADATA_TOO_LARGE", what));
-  return trailersOf(end, [":status", "200", "content-type", GRPC_CONTENT_TYPE]);
+  return trailersOnlyOf(GRPC_CONTENT_TYPE, end);
 }
