@@ -60,6 +60,8 @@ const ROWS: readonly Row[] = [
 
 /** Before anything is measured, for each proxy: until its code is compiled, if that is how it works. */
 const WARM_UP_CALLS = 10_000;
+/** And before each row: large messages and streams are the work of other code. */
+const ROW_WARM_UP_CALLS = 2_000;
 /** Calls from which the first estimate of a proxy's pace at a row is made. */
 const FIRST_CALLS = 300;
 /** Blocks that only tell how many calls a block of the wanted length has. */
@@ -146,6 +148,7 @@ async function measureRow(stage: Stage, proxies: Proxies, row: Row, options: Opt
 
   const endAtMs = performance.now() + BUDGET_MS / ROWS.length;
   await checkAll();
+  for (const name of names) await runBlock(stage, proxies.get(name)!, row, ROW_WARM_UP_CALLS);
   for (const name of names) for (let count = 0; count < PACE_BLOCKS; count += 1) await run(name);
   let order: string[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
