@@ -1,5 +1,10 @@
 /**
- * What a storm of cancelled calls does to the calls beside it.
+ * What a storm of cancelled calls does to the calls beside it, and what it costs: a director, one worker (a plain server of grpc-js, or
+ * one of ours with --own), clients that begin and cancel calls at a rate, and beside them unary calls and streams that must not fail.
+ * Cancels are paced on the wall clock, so on a busy machine "perSecond" tells what was reached; CPU is that of the processes.
+ *
+ * Run: npm run build && node dist/test/bench/storm.js [--seconds 10] [--rate 10000] [--clients 1] [--moments 0,1,2,3,4] [--chats 50]
+ *   [--same] [--own] [--log]. --same makes the innocent calls on a connection that cancels.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -84,6 +89,7 @@ async function main(): Promise<void> {
     const startedAt = performance.now();
     let issued = 0;
     const pace = setInterval(() => {
+      for (const client of stormers) client.cancelBegun();
       const due = Math.min(2_000, ((performance.now() - startedAt) / 1_000) * Number(values.rate) - issued);
       for (let count = 0; count < due; count += 1) {
         turn += 1;

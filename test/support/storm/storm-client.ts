@@ -50,6 +50,7 @@ export type Verdict = string;
 export class StormClient {
   readonly #connection: Http2Connection;
   readonly #heads = new Map<string, HeaderList>();
+  readonly #begun: Http2Stream[] = [];
   /** Why the director ended the connection; "" while it is open. */
   lost = "";
   cancelled = 0;
@@ -63,8 +64,13 @@ export class StormClient {
       "client",
       socket,
       { onClose: (end) => (this.lost = `${end.kind} ${errorCodeName(end.code)}: ${end.message}`) },
-      // Its resets are not to be what ends it while a director has much to read.
-      { clock: systemClock, random: seededRandom(1), limits: { outputBacklogBytes: 64 << 20 } },
+      {
+        clock: systemClock,
+        random: seededRandom(1),
+        // It keeps no rest of what it could not send at once, and its resets are not to be what ends it.
+        writeHighWaterBytes: 64 << 20,
+        limits: { outputBacklogBytes: 64 << 20 },
+      },
     );
   }
 
@@ -76,7 +82,10 @@ export class StormClient {
     this.#connection.destroy();
   }
 
-  /** Begins a call that will be cancelled at that moment. False: the director takes no more streams of this connection now. */
+  /**
+   * Begins a call that is cancelled at that moment: at once, with its first answer, or by `cancelBegun`. False: the director takes no
+   * more streams of this connection now.
+   */
   cancel(moment: CancelMoment): boolean {
     const isFeed = moment === "within answers";
     const handler: StreamHandler = {
@@ -94,8 +103,13 @@ export class StormClient {
     if (moment === "within an upload") stream.sendData(PART, 0, PART.length);
     if (moment === "after half-close" || isFeed) stream.sendData(HELLO, 0, HELLO.length, true);
     if (moment === "at its head") this.#reset(stream);
-    else if (!isFeed) setTimeout(() => this.#reset(stream), 5);
+    else if (!isFeed) this.#begun.push(stream);
     return true;
+  }
+
+  /** Cancels what was begun to be cancelled. After a later call was answered, all of it had been passed on. */
+  cancelBegun(): void {
+    for (const stream of this.#begun.splice(0)) this.#reset(stream);
   }
 
   /** A unary call. */
