@@ -92,6 +92,7 @@ export class RelayServer {
         timeoutMs: limits.handshakeTimeoutMs,
         onSecure: (socket) => this.#serve(socket),
         onTimeout: (socket) => this.#log.over("HEDDLE_TLS_HANDSHAKE_TIMEOUT_MS", peerOf(socket)),
+        onCrowdedOut: (socket) => this.#log.over("TLS handshakes at once", peerOf(socket)),
         onUnauthorized: (socket, reason) => this.#log.unauthorized(peerOf(socket), reason),
       });
   }

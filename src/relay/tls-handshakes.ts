@@ -24,9 +24,17 @@ export interface TlsHandshakesParts {
   readonly timeoutMs: number;
   onSecure(socket: TLSSocket): void;
   onTimeout(socket: Socket): void;
+  /** A handshake gave way to a newer one. */
+  onCrowdedOut(socket: Socket): void;
   /** A client was refused for its certificate, or for having none. */
   onUnauthorized(socket: TLSSocket, reason: string): void;
 }
+
+/**
+ * Handshakes under way at once. One costs some 60 KiB before its client has proved anything, so all cost 30 MiB. Beyond it the oldest
+ * gives way: whoever means it is done in a few round trips, and a flood of 500 a second takes a second to get there.
+ */
+export const HANDSHAKES_MAX = 512;
 
 interface Pending {
   readonly socket: Socket;
@@ -38,6 +46,7 @@ interface Pending {
  * - H1 nobody gets past without "h2" negotiated and, where authorities are given, a certificate that was verified: what Node says
  *   is looked at here, and everything but an explicit yes is a no.
  * - H2 a handshake that fails is the client's affair: it ends that connection and nothing else.
+ * - H3 no more than `HANDSHAKES_MAX` are under way.
  */
 export class TlsHandshakes {
   readonly #parts: TlsHandshakesParts;
@@ -72,6 +81,7 @@ export class TlsHandshakes {
       socket.destroy();
     });
     this.#pending.set(peer, { socket, cancelTimer });
+    if (this.#pending.size > HANDSHAKES_MAX) this.#dropOldest();
     socket.once("close", () => {
       if (this.#pending.get(peer)?.socket === socket) this.#forget(peer);
     });
@@ -94,6 +104,15 @@ export class TlsHandshakes {
       socket.destroy();
     } else {
       this.#parts.onSecure(socket);
+    }
+  }
+
+  #dropOldest(): void {
+    for (const [peer, { socket }] of this.#pending) {
+      this.#forget(peer);
+      this.#parts.onCrowdedOut(socket);
+      socket.destroy();
+      return;
     }
   }
 
