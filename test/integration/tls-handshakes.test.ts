@@ -22,7 +22,7 @@ describe("TlsHandshakes with more handshakes than may be under way", () => {
     const { certFile, keyFile } = await makeCertificates(folder);
     handshakes = new TlsHandshakes({
       clock: new ManualClock(),
-      tls: { cert: await readFile(certFile), key: await readFile(keyFile) },
+      tls: { current: { cert: await readFile(certFile), key: await readFile(keyFile) }, watch: () => () => {} },
       timeoutMs: 10_000,
       onSecure: (socket) => socket.end("welcome"),
       onTimeout: () => {},
