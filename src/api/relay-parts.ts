@@ -51,6 +51,9 @@ export function portLimits(config: DirectorConfig): PortLimits {
     ageMaxMs: config.connectionAgeMaxMs,
     ageGraceMs: config.connectionAgeGraceMs,
     handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
+    firstMessageTimeoutMs: config.firstMessageTimeoutMs,
+    stallTimeoutMs: config.stallTimeoutMs,
+    callIdleTimeoutMs: config.callIdleTimeoutMs,
   };
 }
 

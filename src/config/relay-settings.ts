@@ -53,6 +53,24 @@ export const relaySettings = {
     max: 86_400_000,
     doc: "How long calls may go on after HEDDLE_CONNECTION_AGE_MAX_MS before they are cut off. 0 is as long as they take.",
   }),
+  firstMessageTimeoutMs: durationMs("HEDDLE_FIRST_MESSAGE_TIMEOUT_MS", {
+    default: 300_000,
+    min: 0,
+    max: 86_400_000,
+    doc: "How long a call may hold a worker's slot without a byte of its request and without headers or messages of an answer, before it ends with CALL_NOT_BEGUN. Clients leave such calls behind: one of grpc-js that is cancelled in the turn in which it starts sends its headers and nothing more. 5 minutes is what Envoy gives any silent stream, nginx 60 s; lower it where no client opens streams long before it speaks on them. 0 for no limit.",
+  }),
+  stallTimeoutMs: durationMs("HEDDLE_STALL_TIMEOUT_MS", {
+    default: 600_000,
+    min: 0,
+    max: 86_400_000,
+    doc: "How long the director may hold messages of a call that the other side does not read, caller or worker, before the call ends with CALL_STALLED. Each holds up to 64 KiB of memory in each direction, and a worker's slot. To read nothing while one message is worked on is backpressure and no fault, so the default is twice what Envoy allows. 0 for no limit.",
+  }),
+  callIdleTimeoutMs: durationMs("HEDDLE_CALL_IDLE_TIMEOUT_MS", {
+    default: 0,
+    min: 0,
+    max: 86_400_000,
+    doc: "How long a call may go on with no message either way before it ends with CALL_IDLE. Off by default: streams of gRPC may rest for hours, and a worker may take as long as the caller's deadline allows; vanished machines are found by PINGs.",
+  }),
   tlsHandshakeTimeoutMs: durationMs("HEDDLE_TLS_HANDSHAKE_TIMEOUT_MS", {
     default: 10_000,
     min: 100,

@@ -172,6 +172,24 @@ export const ERRORS = {
     executed: "no",
     doc: "As many calls are in flight at the director as may be (HEDDLE_CALLS_MAX). Use another director, or raise the limit.",
   },
+  CALL_NOT_BEGUN: {
+    status: Status.DEADLINE_EXCEEDED,
+    retry: "never",
+    executed: "maybe",
+    doc: "The director ended a call of which only the headers came, with no message and no answer (HEDDLE_FIRST_MESSAGE_TIMEOUT_MS): it held a worker's slot. Send the first message or let the worker send its headers, or raise the limit.",
+  },
+  CALL_STALLED: {
+    status: Status.DEADLINE_EXCEEDED,
+    retry: "never",
+    executed: "maybe",
+    doc: "The director ended a call of which it held messages that the other side did not read for too long (HEDDLE_STALL_TIMEOUT_MS). Read what comes, or raise the limit.",
+  },
+  CALL_IDLE: {
+    status: Status.DEADLINE_EXCEEDED,
+    retry: "never",
+    executed: "maybe",
+    doc: "The director ended a call on which neither side said anything for too long (HEDDLE_CALL_IDLE_TIMEOUT_MS). Let either side speak from time to time, or raise the limit.",
+  },
   DEADLINE_EXCEEDED: {
     status: Status.DEADLINE_EXCEEDED,
     retry: "never",

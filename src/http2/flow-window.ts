@@ -36,7 +36,7 @@ export interface WindowGrowth {
  * - F1: nothing is credited before it is consumed, so the window bounds what waits here unconsumed.
  * - F2: credit goes out once half of the window is consumed: seldom enough to be cheap, early enough that a sender who is
  *   a round trip away does not stop.
- * - F3: a window that may grow doubles when all of it was consumed while no more than a quarter ever waited. So a sender far
+ * - F3: a window that may grow doubles when all of it was consumed at once, as it came. So a sender far
  *   away gets what it needs after a few round trips, and one whose reader is slow fills no more than the first window.
  */
 export class ReceiveWindow {
@@ -48,6 +48,8 @@ export class ReceiveWindow {
   /** Consumed without delay since it grew. */
   #promptBytes = 0;
   readonly #growth: WindowGrowth | undefined;
+  /** What came was not consumed at once. */
+  lagged = false;
 
   constructor(availableBytes: number, windowBytes: number, growth?: WindowGrowth) {
     this.availableBytes = availableBytes;
@@ -61,12 +63,12 @@ export class ReceiveWindow {
     return this.availableBytes >= 0;
   }
 
-  /** Notes consumption, of `waitingBytes` that waited for it. Returns the credit to send now, often 0. */
-  consume(bytes: number, waitingBytes = bytes): number {
+  /** Notes consumption. Returns the credit to send now, often 0. */
+  consume(bytes: number): number {
     this.#consumedBytes += bytes;
     if (this.#consumedBytes === 0 || this.#consumedBytes * 2 < this.#windowBytes) return 0;
     let credit = this.#consumedBytes;
-    if (this.#growth !== undefined) credit += this.#grow(this.#growth, waitingBytes);
+    if (this.#growth !== undefined) credit += this.#grow(this.#growth);
     this.#consumedBytes = 0;
     this.availableBytes += credit;
     return credit;
@@ -79,9 +81,10 @@ export class ReceiveWindow {
     this.#grownBytes = 0;
   }
 
-  #grow({ maxBytes, budget }: WindowGrowth, waitingBytes: number): number {
+  #grow({ maxBytes, budget }: WindowGrowth): number {
     const wanted = Math.min(this.#windowBytes, maxBytes - this.#windowBytes);
-    this.#promptBytes = waitingBytes * 4 > this.#windowBytes ? 0 : this.#promptBytes + this.#consumedBytes;
+    this.#promptBytes = this.lagged ? 0 : this.#promptBytes + this.#consumedBytes;
+    this.lagged = false;
     if (wanted <= 0 || this.#promptBytes < this.#windowBytes) return 0;
     this.#promptBytes = 0;
     const grown = budget.take(wanted);

@@ -9,7 +9,7 @@ import {
 } from "./control-frames";
 import { ErrorCode, Http2Error } from "./error-codes";
 import type { FrameSink } from "./frame-parser";
-import { FrameFlag, FrameType } from "./frame-types";
+import { FRAME_SIZE_MIN, FrameFlag, FrameType } from "./frame-types";
 import { fragment, HeaderBlock, locateFragment } from "./header-block";
 import { HeaderReceiver } from "./header-receiver";
 import type { Http2Stream } from "./stream";
@@ -159,6 +159,8 @@ export class FrameReceiver implements FrameSink {
     this.#heldStart = 0;
     this.#heldEnd = 0;
     stream.handler.onData(stream, buffer, start, end, ends);
+    // Of the frame that is being received a part may be still to come.
+    if (stream.unconsumedBytes > FRAME_SIZE_MIN) stream.receiveWindow.lagged = true;
   }
 
   #dataWithoutStream(id: number): void {

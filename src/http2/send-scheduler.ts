@@ -111,6 +111,7 @@ export class SendScheduler {
   #write(stream: Http2Stream, source: Buffer, start: number, end: number, endStream: boolean): void {
     this.#windowBytes -= end - start;
     stream.sendWindowBytes -= end - start;
+    stream.sentBytes += end - start;
     this.#guard.dataSent(end - start);
     let at = start;
     while (end - at > FRAME_SIZE_MIN) {

@@ -43,6 +43,7 @@ export class Http2Stream {
   /** What content-length announced; −1 if it did not. */
   expectedBytes = -1;
   receivedBytes = 0;
+  sentBytes = 0;
   /** `sendData` stopped because of the stream's own window. */
   waitsForWindow = false;
   /** Client: the answer to HEAD has a content-length, and no content. */
@@ -113,12 +114,11 @@ export class Http2Stream {
    * connection has already taken all back, and it does nothing.
    */
   consume(bytes: number): void {
-    const waiting = this.unconsumedBytes;
-    const given = Math.min(bytes, waiting);
+    const given = Math.min(bytes, this.unconsumedBytes);
     if (given <= 0) return;
-    this.unconsumedBytes = waiting - given;
+    this.unconsumedBytes -= given;
     if ((this.flags & (StreamFlag.REMOTE_ENDED | StreamFlag.RESET)) === 0) {
-      const credit = this.receiveWindow.consume(given, waiting);
+      const credit = this.receiveWindow.consume(given);
       if (credit > 0) this.#link.writer.windowUpdate(this.id, credit);
     }
     this.#link.creditConnection(given);

@@ -9,6 +9,7 @@ import type { LimitName } from "../http2/limits";
 import type { Http2Options } from "../http2/options";
 import type { Http2Stream } from "../http2/stream";
 import type { PortLimits } from "./port-limits";
+import { RelayCall } from "./relay-call";
 
 /** A grace without end; whoever wants an end before that makes it by `destroy`. */
 const DRAIN_MS = 24 * 3_600_000;
@@ -52,6 +53,11 @@ export class ClientConnection {
       },
       { ...engine, clock, random },
     );
+  }
+
+  /** Calls that are open now. */
+  calls(): RelayCall[] {
+    return this.#connection.streams.all().flatMap(({ handler }) => (handler instanceof RelayCall ? [handler] : []));
   }
 
   /** It has a call that lasts as long as its client lives: age does not end it. */

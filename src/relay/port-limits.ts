@@ -17,6 +17,12 @@ export interface PortLimits {
   readonly ageGraceMs: number;
   /** From a connection's start to the end of its TLS handshake. */
   readonly handshakeTimeoutMs: number;
+  /** Of a call, until a byte of its request or of an answer; 0 for any. */
+  readonly firstMessageTimeoutMs: number;
+  /** Of a call of which something waits for the other side; 0 for any. */
+  readonly stallTimeoutMs: number;
+  /** Of a call without a byte either way; 0 for any. */
+  readonly callIdleTimeoutMs: number;
 }
 
 /** Where nothing is said: no bounds but the engine's own. */
@@ -30,6 +36,9 @@ export const NO_PORT_LIMITS: PortLimits = {
   ageMaxMs: 0,
   ageGraceMs: 0,
   handshakeTimeoutMs: 10_000,
+  firstMessageTimeoutMs: 0,
+  stallTimeoutMs: 0,
+  callIdleTimeoutMs: 0,
 };
 
 /** Of `callsMax`: so that workers attach and operators are answered when callers have used up all there is. */

@@ -9,6 +9,7 @@ import type { Http2Stream } from "../http2/stream";
 import { headOf, trailersOf, trailersOnlyOf } from "./answer-shapes";
 import { HeldBytes } from "./held-bytes";
 import { MessageLimit } from "./message-limit";
+import type { QuietLimits } from "./quiet-calls";
 import type { RequestHead } from "./request-shapes";
 import { StreamSender } from "./stream-sender";
 
@@ -39,6 +40,11 @@ export class RelayCall implements IncomingCall, StreamHandler {
   #held: HeldBytes | undefined;
   /** Bytes to be given back. */
   #owedBytes = 0;
+  /** Nobody minds how long it says nothing. */
+  mayBeQuiet = false;
+  /** All that was sent and received when it was last looked at, and since when that is so. */
+  #movedBytes = -1;
+  #quietSinceMs = 0;
   /** The client is to be told that it may stop sending, once all is out. */
   #resetAfterEnd = false;
 
@@ -104,6 +110,25 @@ export class RelayCall implements IncomingCall, StreamHandler {
     // They are not given back: the listener may keep them, for another attempt.
     while (!this.#isPaused() && this.#held?.isEmpty === false) this.#deliver(this.#held.shift());
     this.#tellHalfClosed();
+  }
+
+  /** Ends it if it did nothing for too long, as seen at the looks so far. */
+  endIfQuiet(nowMs: number, limits: QuietLimits): void {
+    const { receivedBytes, sentBytes } = this.#stream;
+    const movedBytes = receivedBytes + sentBytes;
+    if (movedBytes !== this.#movedBytes) {
+      this.#movedBytes = movedBytes;
+      this.#quietSinceMs = nowMs;
+      return;
+    }
+    const quietMs = nowMs - this.#quietSinceMs;
+    const isOver = (limitMs: number) => limitMs > 0 && quietMs >= limitMs;
+    if (this.mayBeQuiet) return;
+    const isWaiting = this.#sender.isBlocked || this.#held?.isEmpty === false;
+    const hasBegun = this.#remoteEnded || this.#headSent || receivedBytes > 0;
+    if (!hasBegun && isOver(limits.firstMessageTimeoutMs)) this.#giveUp(notBegun(this.path, quietMs));
+    else if (isWaiting && isOver(limits.stallTimeoutMs)) this.#giveUp(stalled(this.path, quietMs));
+    else if (isOver(limits.callIdleTimeoutMs)) this.#giveUp(idle(this.path, quietMs));
   }
 
   // ---- StreamHandler ---------------------------------------------------------------------------------------------------
@@ -180,10 +205,21 @@ export class RelayCall implements IncomingCall, StreamHandler {
     this.#listener.halfClosed();
   }
 
-  /** The call, and it alone, ends: whoever has it is told that the caller is gone. */
   #refuse(bytes: number): void {
+    this.#fail(new FabricError("MESSAGE_TOO_LARGE", `a request of ${this.path} has ${bytes} bytes`));
+  }
+
+  /** The same, without what waits; where even the end waits, by a reset. */
+  #giveUp(error: FabricError): void {
+    this.#sender.discard();
+    if (this.#over) this.#stream.reset(ErrorCode.CANCEL);
+    else this.#fail(error);
+  }
+
+  /** The call, and it alone, ends: whoever has it is told that the caller is gone. */
+  #fail(error: FabricError): void {
     const listener = this.#listener;
-    this.finish(endOfError(new FabricError("MESSAGE_TOO_LARGE", `a request of ${this.path} has ${bytes} bytes`)));
+    this.finish(endOfError(error));
     listener?.cancelled();
   }
 
@@ -193,6 +229,23 @@ export class RelayCall implements IncomingCall, StreamHandler {
     this.#resetAfterEnd = false;
     if (!this.#remoteEnded) this.#stream.reset(ErrorCode.NO_ERROR);
   }
+}
+
+const seconds = (quietMs: number) => `${Math.round(quietMs / 1_000)} s`;
+
+function notBegun(path: string, quietMs: number): FabricError {
+  const what = `nothing came of the call of ${path} but its headers for ${seconds(quietMs)}, and no answer`;
+  return new FabricError("CALL_NOT_BEGUN", `${what} (HEDDLE_FIRST_MESSAGE_TIMEOUT_MS)`);
+}
+
+function stalled(path: string, quietMs: number): FabricError {
+  const what = `messages of the call of ${path} were not read for ${seconds(quietMs)}`;
+  return new FabricError("CALL_STALLED", `${what} (HEDDLE_STALL_TIMEOUT_MS)`);
+}
+
+function idle(path: string, quietMs: number): FabricError {
+  const what = `neither side of the call of ${path} said anything for ${seconds(quietMs)}`;
+  return new FabricError("CALL_IDLE", `${what} (HEDDLE_CALL_IDLE_TIMEOUT_MS)`);
 }
 
 const NO_METADATA = new CallMetadata();

@@ -23,6 +23,7 @@ import { GRPC_CONTENT_TYPE } from "./header-shapes";
 import { HttpAnswer } from "./http-answer";
 import { LimitLog } from "./limit-log";
 import { CONTROL_SHARE, NO_PORT_LIMITS, type PortLimits } from "./port-limits";
+import { QuietCalls } from "./quiet-calls";
 import { RelayCall } from "./relay-call";
 import { requestHeadOf, type RequestHead } from "./request-shapes";
 import { TcpListener } from "./tcp-listener";
@@ -66,6 +67,7 @@ export class RelayServer {
   readonly #refusals: ConnectionRefusals;
   readonly #log: LimitLog;
   readonly #openStreams = { count: 0 };
+  readonly #quietCalls: QuietCalls;
   readonly #connectionParts: ClientConnectionParts;
   readonly #connections = new Set<ClientConnection>();
   readonly #sockets = new Set<Socket>();
@@ -83,6 +85,7 @@ export class RelayServer {
     this.#refusals = new ConnectionRefusals(clock);
     this.#bounds = new ConnectionBounds(limits.connectionsMax, limits.connectionsPerAddressMax);
     this.#listener = new TcpListener((socket) => this.accept(socket));
+    this.#quietCalls = new QuietCalls(clock, limits, () => [...this.#connections].flatMap((each) => each.calls()));
     this.#connectionParts = this.#makeConnectionParts();
     this.#handshakes =
       tls &&
@@ -158,6 +161,7 @@ export class RelayServer {
   #serve(socket: Socket): void {
     const connection = new ClientConnection(socket, peerOf(socket), this.#connectionParts);
     this.#connections.add(connection);
+    this.#quietCalls.watch();
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     if (this.#draining) connection.drain();
@@ -177,6 +181,7 @@ export class RelayServer {
       },
       closed: (connection) => {
         this.#connections.delete(connection);
+        if (this.#connections.size === 0) this.#quietCalls.rest();
         this.#tellIfEmpty();
       },
     };
@@ -217,6 +222,8 @@ export class RelayServer {
       this.#log.over("HEDDLE_CALLS_MAX", connection.peer);
       call.finish(tooManyCalls(callsMax));
     } else if (isControl) {
+      // Watches and Attach streams have a silence of their own.
+      call.mayBeQuiet = true;
       if (this.#options.isLasting?.(head.path)) connection.keep();
       this.#onControl!(call, connection);
     } else {
