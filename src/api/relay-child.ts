@@ -25,8 +25,7 @@ export function relayProgram(): string {
 /** Starts a relay process, which ends with this one at the latest. */
 export function openRelayProcess(number: number): RelayChannel {
   const child = fork(relayProgram(), [String(number)], {
-    // Two processes cannot be inspected on one port.
-    execArgv: process.execArgv.filter((argument) => !argument.startsWith("--inspect")),
+    execArgv: inheritedArguments(process.execArgv),
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   return {
@@ -44,4 +43,16 @@ export function openRelayProcess(number: number): RelayChannel {
     },
     kill: () => void child.kill("SIGKILL"),
   };
+}
+
+/** What Node was told that other programs need as well: memory, and what loads TypeScript. Never `-e`, which names the program. */
+const INHERITED = /^--(max-|enable-source-maps$)/;
+const INHERITED_LOADERS = /^(-r|--require|--import)(=|$)/;
+
+function inheritedArguments(given: readonly string[]): string[] {
+  return given.flatMap((argument, index) => {
+    if (INHERITED.test(argument)) return [argument];
+    if (!INHERITED_LOADERS.test(argument)) return [];
+    return argument.includes("=") ? [argument] : [argument, given[index + 1] ?? ""];
+  });
 }

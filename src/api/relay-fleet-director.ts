@@ -6,6 +6,8 @@ import type { DirectorConfig } from "../config/director-settings";
 import type { IncomingCall } from "../core/call";
 import type { DirectorServer } from "../director/director";
 import { RelayFleet } from "../relay-process/relay-fleet";
+import { ConnectionGate } from "../relay/connection-gate";
+import { LimitLog } from "../relay/limit-log";
 import { TcpListener } from "../relay/tcp-listener";
 import type { RelayServer } from "../relay/relay-server";
 import { ControlServices } from "./control-services";
@@ -21,6 +23,7 @@ import type { RelaySettings } from "./relay-program";
 export class RelayFleetServer implements DirectorServer {
   readonly fleet: RelayFleet;
   readonly #control: ControlServices;
+  readonly #gate: ConnectionGate;
   readonly #listener: TcpListener;
   /** Serves what the relay processes pass on. */
   readonly #private: RelayServer;
@@ -41,6 +44,7 @@ export class RelayFleetServer implements DirectorServer {
     this.fleet = new RelayFleet({
       ...parts,
       size: config.relayWorkers,
+      released: (address) => this.#gate.release(address),
       open: (number) => openRelayProcess(number),
       settings: (): RelaySettings => ({
         config,
@@ -48,7 +52,11 @@ export class RelayFleetServer implements DirectorServer {
         controlPaths: [...control.paths],
       }),
     });
-    this.#listener = new TcpListener((socket) => this.fleet.accept(socket), true);
+    const isTls = config.tlsCertFile !== "";
+    this.#gate = new ConnectionGate({ ...parts, ...config, log: new LimitLog(parts.clock, parts.logger), isTls });
+    this.#listener = new TcpListener((socket) => {
+      if (this.#gate.admits(socket)) this.fleet.accept(socket);
+    }, true);
   }
 
   handle(path: string, handler: (call: IncomingCall) => void): void {

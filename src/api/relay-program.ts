@@ -38,7 +38,9 @@ export function startRelay(
   const parts = { clock: systemClock, random: systemRandom(), logger: sendingLogger(send, {}) };
   const registry = createPolicyRegistry({ extra: policies });
   const ownPaths = new Set(controlPaths);
-  const limits = { ...portLimits(config), callsMax: Math.ceil(config.callsMax / config.relayWorkers) };
+  // How many connections there may be is for the director to say, which sees those of all processes.
+  const unbounded = { connectionsMax: Infinity, connectionsPerAddressMax: Infinity };
+  const limits = { ...portLimits(config), ...unbounded, callsMax: Math.ceil(config.callsMax / config.relayWorkers) };
   const tls = liveTls(config, parts);
   const server = relayServer(config, { ...parts, tls, limits, isControl: (path) => ownPaths.has(path) });
   const connectWorker = workerConnections(config, parts, tls);
@@ -59,9 +61,7 @@ export function startRelay(
           void relay.apply(message.update);
           return;
         case "connection":
-          // It is not there when the client has gone already.
-          if (socket) relay.accept(socket);
-          else relay.lost();
+          relay.accept(socket, message.address);
           return;
         case "drain":
           void relay.drain();

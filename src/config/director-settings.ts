@@ -163,7 +163,7 @@ export const directorSettings = {
     default: 1,
     min: 1,
     max: 64,
-    doc: "How many processes carry the calls that pass through. 1 is the director's own process, with no other. With more, the director accepts the connections and hands each to the process with the fewest, for good: a single connection uses a single core. Each process connects to every worker, and HEDDLE_QUEUE_MAX is divided among them. As many as there are cores, if relaying is what keeps the director busy.",
+    doc: "How many processes carry the calls that pass through. 1 is the director's own process, with no other. With more, the director accepts the connections and hands each to the process with the fewest, for good: a single connection uses a single core. Each process connects to every worker; HEDDLE_QUEUE_MAX and HEDDLE_CALLS_MAX are divided among them. As many as there are cores, if relaying is what keeps the director busy; a policy of your own must then be in a module.",
   }),
   dataKeepaliveMs,
   drainTimeoutMs,

@@ -19,7 +19,7 @@ export class CallCounts {
   readonly #told = new WeakMap<PooledEndpoint, number>();
   readonly #changed = new Set<PooledEndpoint>();
   readonly #endpointOf: (memberId: string) => PooledEndpoint | undefined;
-  #connectionsEnded = 0;
+  #ended: string[] = [];
 
   constructor(
     clock: Clock,
@@ -52,8 +52,8 @@ export class CallCounts {
     endpoint.observe({ endpointChanged }, 0, "load");
   }
 
-  connectionEnded(): void {
-    this.#connectionsEnded += 1;
+  connectionEnded(address: string): void {
+    this.#ended.push(address);
     this.#task.soon();
   }
 
@@ -66,7 +66,9 @@ export class CallCounts {
     const calls = this.#dispatcher.counts;
     const members = [...this.#changed].flatMap((endpoint) => this.#tallyOf(endpoint));
     this.#changed.clear();
-    this.#send({ calls, members, connectionsEnded: this.#connectionsEnded });
+    const ended = this.#ended;
+    this.#ended = [];
+    this.#send({ calls, members, ended });
     // Calls come and go that no endpoint hears of: those that wait for one, and those that fail without.
     if (calls.queued > 0 || calls.inFlight > 0) this.#task.soon();
   }

@@ -29,8 +29,8 @@ export interface Tally {
   readonly calls: DispatcherCounts;
   /** Those that changed since the tally before. */
   readonly members: readonly MemberTally[];
-  /** Connections of clients that were handed over and have ended. */
-  readonly connectionsEnded: number;
+  /** The `address` of every connection that was handed over and has ended since the tally before. */
+  readonly ended: readonly string[];
 }
 
 export interface MemberTally extends EndpointCounts {
@@ -43,8 +43,8 @@ export type ToRelay<Settings = unknown> =
   /** First, and once. */
   | { readonly kind: "start"; readonly settings: Settings }
   | { readonly kind: "update"; readonly update: Update }
-  /** Comes with the socket of a client. */
-  | { readonly kind: "connection" }
+  /** Comes with the socket of a client, and the remote address it had when it came; "" for none. */
+  | { readonly kind: "connection"; readonly address: string }
   | { readonly kind: "drain" }
   | { readonly kind: "stop"; readonly reason: string };
 

@@ -19,6 +19,8 @@ export interface RelayFleetParts {
   readonly size: number;
   /** Starts a process. */
   open(number: number): RelayChannel;
+  /** A connection that was accepted has ended, or was not taken. By its remote address; "" for none. */
+  released(address: string): void;
   /** What the process is told first; its program knows what that is. */
   settings(): unknown;
 }
@@ -85,7 +87,7 @@ export class RelayFleet implements Relays {
     const ready = this.#seats.flatMap(({ handle }) => (handle?.isReady ? [handle] : []));
     const awake = ready.filter((handle) => !handle.isStuck);
     const [first, ...others] = awake.length > 0 ? awake : ready;
-    if (this.#draining || this.#closed || (!first && this.#waiting.length >= WAITING_MAX)) socket.destroy();
+    if (this.#draining || this.#closed || (!first && this.#waiting.length >= WAITING_MAX)) this.#refuse(socket);
     else if (!first) this.#waiting.push(socket);
     else others.reduce((best, each) => (each.connections < best.connections ? each : best), first).accept(socket); // R1
   }
@@ -171,7 +173,8 @@ export class RelayFleet implements Relays {
         if ((handle.calls?.queued ?? 0) > 0) this.#ledger.divideFor(handle);
       },
       sharesTaken: (memberIds) => memberIds.forEach((memberId) => this.#ledger.divide(memberId)),
-      ended: (reason) => this.#ended(seat, reason),
+      released: (address) => this.#parts.released(address),
+      ended: (reason, connections) => this.#ended(seat, reason, connections),
     });
     seat.handle = handle;
     seat.cancelTimer = clock.after(START_MS, () => {
@@ -199,7 +202,7 @@ export class RelayFleet implements Relays {
     else this.#parts.logger.error(what);
   }
 
-  #ended(seat: Seat, reason: string): void {
+  #ended(seat: Seat, reason: string, connections: number): void {
     const { clock, logger } = this.#parts;
     const handle = seat.handle!;
     seat.cancelTimer();
@@ -211,7 +214,6 @@ export class RelayFleet implements Relays {
       this.#failed(seat, reason);
       return;
     }
-    const { connections } = handle;
     logger.warn("a relay process has ended, and its connections with it", {
       relayProcess: seat.number,
       reason,
@@ -235,7 +237,13 @@ export class RelayFleet implements Relays {
     }
   }
 
+  #refuse(socket: Socket): void {
+    const { remoteAddress = "" } = socket;
+    socket.destroy();
+    this.#parts.released(remoteAddress);
+  }
+
   #refuseWaiting(): void {
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    for (const socket of this.#waiting.splice(0)) this.#refuse(socket);
   }
 }

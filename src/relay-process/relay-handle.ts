@@ -29,9 +29,12 @@ export interface RelayHandleParts {
   /** It cannot start, and ends. */
   failed(reason: string): void;
   tallied(members: readonly MemberTally[]): void;
+  /** A connection with this remote address has ended. */
+  released(address: string): void;
   /** It acts by its latest shares of these members' slots, and has no other calls on them than those it has told of. */
   sharesTaken(memberIds: readonly string[]): void;
-  ended(reason: string): void;
+  /** With so many connections. */
+  ended(reason: string, connections: number): void;
 }
 
 /** After so long without an answer a process gets no new connections: it stands still. */
@@ -57,7 +60,9 @@ export class RelayHandle implements SlotHolder {
   #waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
   #whenDrained: (() => void)[] = [];
   #underWaySinceMs: number | undefined;
-  #handedOver = 0;
+  /** Connections of clients that it has, by the address by which they are counted. */
+  readonly #connections = new Map<string, number>();
+  #connectionCount = 0;
   #ready = false;
   #ended = false;
   #cancelKill = () => {};
@@ -91,7 +96,7 @@ export class RelayHandle implements SlotHolder {
 
   /** Connections of clients that it has. */
   get connections(): number {
-    return this.#handedOver - (this.#tally?.connectionsEnded ?? 0);
+    return this.#connectionCount;
   }
 
   get calls(): Tally["calls"] | undefined {
@@ -107,8 +112,10 @@ export class RelayHandle implements SlotHolder {
   }
 
   accept(socket: Socket): void {
-    this.#handedOver += 1;
-    this.#parts.channel.send({ kind: "connection" }, socket);
+    const { remoteAddress: address = "" } = socket;
+    this.#connectionCount += 1;
+    this.#connections.set(address, (this.#connections.get(address) ?? 0) + 1);
+    this.#parts.channel.send({ kind: "connection", address }, socket);
   }
 
   memberChanged(memberId: string): void {
@@ -207,6 +214,7 @@ export class RelayHandle implements SlotHolder {
       case "tally":
         this.#tally = message.tally;
         for (const member of message.tally.members) this.#members.set(member.memberId, member);
+        for (const address of message.tally.ended) this.#release(address);
         this.#parts.tallied(message.tally.members);
         return;
       case "drained":
@@ -228,6 +236,15 @@ export class RelayHandle implements SlotHolder {
     else if (!this.#pending.isEmpty) this.#task.soon();
   }
 
+  #release(address: string): void {
+    const count = this.#connections.get(address);
+    if (count === undefined) return;
+    if (count > 1) this.#connections.set(address, count - 1);
+    else this.#connections.delete(address);
+    this.#connectionCount -= 1;
+    this.#parts.released(address);
+  }
+
   #takeShares(): void {
     const taken = this.#sharesUnderWay;
     this.#sharesUnderWay = [];
@@ -244,6 +261,10 @@ export class RelayHandle implements SlotHolder {
     this.#cancelKill();
     for (const { resolve } of this.#waiting.splice(0)) resolve();
     for (const resolve of this.#whenDrained.splice(0)) resolve();
-    this.#parts.ended(reason);
+    const { connections } = this;
+    for (const [address, count] of [...this.#connections]) {
+      for (let each = 0; each < count; each += 1) this.#release(address);
+    }
+    this.#parts.ended(reason, connections);
   }
 }

@@ -115,14 +115,17 @@ export class RelayProcess implements MirrorFollower {
     if (update.revision === 1) this.#parts.send({ kind: "ready" });
   }
 
-  accept(socket: Socket): void {
-    socket.once("close", () => this.#counts.connectionEnded());
+  /**
+   * @param socket - undefined when the client was gone before it could be handed over
+   * @param address - by which the director counts it
+   */
+  accept(socket: Socket | undefined, address: string): void {
+    if (socket === undefined) {
+      this.#counts.connectionEnded(address);
+      return;
+    }
+    socket.once("close", () => this.#counts.connectionEnded(address));
     this.#parts.server.accept(socket);
-  }
-
-  /** A connection was handed over that had ended before. */
-  lost(): void {
-    this.#counts.connectionEnded();
   }
 
   /** Takes no new connections, and no new calls on those there are; says so when the last call has ended. */

@@ -17,8 +17,7 @@ import type { Http2Stream } from "../http2/stream";
 import { trailersOnlyOf } from "./answer-shapes";
 import { CLIENT_BOUNDS } from "./bounds";
 import { ClientConnection, type ClientConnectionParts } from "./client-connection";
-import { ConnectionBounds } from "./connection-bounds";
-import { ConnectionRefusals } from "./connection-refusals";
+import { ConnectionGate, peerOf } from "./connection-gate";
 import { GRPC_CONTENT_TYPE } from "./header-shapes";
 import { HttpAnswer } from "./http-answer";
 import { LimitLog } from "./limit-log";
@@ -63,8 +62,7 @@ export class RelayServer {
   readonly #limits: PortLimits;
   readonly #listener: TcpListener;
   readonly #handshakes: TlsHandshakes | undefined;
-  readonly #bounds: ConnectionBounds;
-  readonly #refusals: ConnectionRefusals;
+  readonly #gate: ConnectionGate;
   readonly #log: LimitLog;
   readonly #openStreams = { count: 0 };
   readonly #quietCalls: QuietCalls;
@@ -82,8 +80,7 @@ export class RelayServer {
     const { clock, tls, logger = SILENT_LOGGER } = options;
     const limits = (this.#limits = { ...NO_PORT_LIMITS, ...options.limits });
     this.#log = new LimitLog(clock, logger);
-    this.#refusals = new ConnectionRefusals(clock);
-    this.#bounds = new ConnectionBounds(limits.connectionsMax, limits.connectionsPerAddressMax);
+    this.#gate = new ConnectionGate({ clock, log: this.#log, ...limits, isTls: tls !== undefined });
     this.#listener = new TcpListener((socket) => this.accept(socket));
     this.#quietCalls = new QuietCalls(clock, limits, () => [...this.#connections].flatMap((each) => each.calls()));
     this.#connectionParts = this.#makeConnectionParts();
@@ -126,15 +123,8 @@ export class RelayServer {
   /** Takes over a connection that was accepted, here or elsewhere, before anything was read from it. */
   accept(socket: Socket): void {
     const { remoteAddress = "" } = socket;
-    const bound = this.#bounds.take(remoteAddress);
-    if (bound !== undefined) {
-      this.#log.over(bound, peerOf(socket));
-      // Within TLS it could only be told after a handshake, which is what costs.
-      if (this.#handshakes === undefined) this.#refusals.tell(socket, `${bound}: try later, or another director`);
-      else socket.destroy();
-      return;
-    }
-    socket.once("close", () => this.#bounds.release(remoteAddress));
+    if (!this.#gate.admits(socket)) return;
+    socket.once("close", () => this.#gate.release(remoteAddress));
     if (this.#handshakes === undefined) this.#serve(socket);
     else this.#handshakes.begin(socket);
   }
@@ -236,10 +226,6 @@ export class RelayServer {
     if (this.#connections.size > 0) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
-}
-
-function peerOf({ remoteAddress = "unknown", remotePort = 0 }: Socket): string {
-  return formatAddress({ host: remoteAddress, port: remotePort });
 }
 
 function badTimeout({ path }: RequestHead) {

@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 
 import { ComputeServiceDefinition, type FabricClient } from "../../src/api/index";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
 import { typedClient } from "../../src/wire/typed-client";
 import { IntentKind } from "../../generated/heddle/v1/member";
 import { Cluster, type Started } from "../support/cluster";
-import { eventually } from "../support/processes";
+import { eventually, Processes } from "../support/processes";
 
 jest.setTimeout(60_000);
 
@@ -141,5 +142,52 @@ describe("a director with HEDDLE_RELAY_WORKERS=2", () => {
     expect(children).toHaveLength(2);
     await director.process.kill();
     await eventually("the relay processes are gone", () => !children.some(isRunning));
+  });
+
+  it("keeps within a worker's slots, though two processes send to it, and lets calls of both have them", async () => {
+    await cluster.worker("narrow", { env: { WORKER_SLOTS: "1", WORKER_TAGS: "narrow=yes" } });
+    await cluster.whenReady(clients[0]!, ["a", "b", "narrow"]);
+    const loads = clients.map((client) => cluster.load(client, { atOnce: 1, match: "narrow=yes" }));
+    await Promise.all(loads.map((load) => load.more(10)));
+    const reports = await Promise.all(loads.map((load) => load.stop()));
+    expect(reports.flatMap(({ failures }) => failures)).toEqual([]);
+    await eventually("no call was tried twice", async () => {
+      const { retries, inFlight, callsStarted } = await clients[0]!.director.getStats({});
+      return retries === 0n && inFlight === 0 && callsStarted >= 60n;
+    });
+  });
+});
+
+describe("createDirector with relayWorkers: 2", () => {
+  const processes = new Processes();
+  const api = JSON.stringify(join(__dirname, "../../dist/src/api/index.js"));
+
+  afterAll(() => processes.stopAll());
+
+  const run = (program: string) => processes.spawn(process.execPath, { name: "program", args: ["-e", program] });
+
+  it("starts in a program of the user's, and leaves nothing that keeps it alive when it is stopped", async () => {
+    const program = await run(`
+      const { createDirector } = require(${api});
+      (async () => {
+        const director = await createDirector({ listenAddress: "127.0.0.1:0", dataDir: "memory", relayWorkers: 2, env: {} });
+        await director.start();
+        console.log("started");
+        await director.stop();
+        console.log("stopped");
+      })();
+    `);
+    await program.whenLogsInOrder(["started", "stopped"]);
+    expect(await program.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it("is refused with policies that are functions, which other processes cannot have", async () => {
+    const program = await run(`
+      const { createDirector } = require(${api});
+      createDirector({ relayWorkers: 2, policies: { mine: () => ({ pick: () => ({ kind: "wait" }) }) }, env: {} })
+        .catch((error) => console.log(error.message));
+    `);
+    await program.exited;
+    expect(program.output).toMatch(/^\[INVALID_ARGUMENT\] policies given as functions .* \(HEDDLE_BALANCER_MODULE\)/);
   });
 });

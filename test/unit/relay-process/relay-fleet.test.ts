@@ -52,14 +52,18 @@ class FakeProcess implements RelayChannel {
     if (revision === 1) this.tell({ kind: "ready" });
   }
 
-  tally(members: readonly Partial<MemberTally>[], calls: Partial<DispatcherCounts> = {}, connectionsEnded = 0): void {
+  tally(
+    members: readonly Partial<MemberTally>[],
+    calls: Partial<DispatcherCounts> = {},
+    ended: readonly string[] = [],
+  ): void {
     const blank = { memberId: "a", inFlight: 0, started: 0, ok: 0, failed: 0, cancelled: 0, meanLatencyMs: 0 };
     this.tell({
       kind: "tally",
       tally: {
         calls: { ...NO_CALLS, ...calls },
         members: members.map((member) => ({ ...blank, ...member })),
-        connectionsEnded,
+        ended,
       },
     });
   }
@@ -90,6 +94,7 @@ function factsOf(memberId: string, slots = 0): MemberFacts {
 }
 
 class FakeSocket {
+  readonly remoteAddress = "192.0.2.7";
   isDestroyed = false;
   destroy(): void {
     this.isDestroyed = true;
@@ -103,6 +108,7 @@ describe("The relay processes of a director", () => {
   let processes: FakeProcess[];
   let members: Map<string, MemberFacts>;
   let inFlight: Map<string, number>;
+  let released: string[];
   let fleet: RelayFleet;
 
   beforeEach(() => {
@@ -110,11 +116,13 @@ describe("The relay processes of a director", () => {
     processes = [];
     members = new Map([["a", factsOf("a")]]);
     inFlight = new Map();
+    released = [];
     fleet = new RelayFleet({
       clock,
       random: seededRandom(1),
       logger: SILENT_LOGGER,
       size: 2,
+      released: (address) => void released.push(address),
       open: () => {
         const process = new FakeProcess();
         processes.push(process);
@@ -161,7 +169,8 @@ describe("The relay processes of a director", () => {
     const [first, second] = await started();
     for (let each = 0; each < 4; each += 1) fleet.accept(socket());
     expect([first.sockets.length, second.sockets.length]).toEqual([2, 2]);
-    second.tally([], {}, 2);
+    second.tally([], {}, ["192.0.2.7", "192.0.2.7"]);
+    expect(released).toEqual(["192.0.2.7", "192.0.2.7"]);
     for (let each = 0; each < 2; each += 1) fleet.accept(socket());
     expect([first.sockets.length, second.sockets.length]).toEqual([2, 4]);
   });
@@ -287,6 +296,9 @@ describe("The relay processes of a director", () => {
     await settle();
     const handed = processes.slice(2).reduce((sum, process) => sum + process.sockets.length, 0);
     expect(handed).toBe(1_000);
+    expect(released).toHaveLength(1);
+    processes[2]!.end("SIGKILL");
+    expect(released).toHaveLength(1 + processes[2]!.sockets.length);
   });
 
   it("share a worker's slots: who has none left gets those that the other does not use", async () => {
