@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import { formatAddress } from "../core/address";
 import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
 import { CallMetadata } from "../core/call-metadata";
