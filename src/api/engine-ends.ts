@@ -6,7 +6,7 @@ import { RelayConnection } from "../relay/relay-connection";
 import { RelayServer, type RelayServerOptions } from "../relay/relay-server";
 import { MessageConnection } from "../rpc/message-connection";
 import type { DialingTls } from "../wire/tls";
-import { ControlServices } from "./control-services";
+import { MessageServices } from "../rpc/message-services";
 
 export interface EngineConnectionOptions {
   readonly clock: Clock;
@@ -38,10 +38,10 @@ export type EngineServerOptions = Omit<RelayServerOptions, "isControl">;
 /** A server on the engine, whose methods get whole messages. */
 export class EngineServer {
   readonly #server: RelayServer;
-  readonly #services: ControlServices;
+  readonly #services: MessageServices;
 
   constructor(options: EngineServerOptions) {
-    this.#services = new ControlServices(options.clock, options.messageMaxBytes);
+    this.#services = new MessageServices(options.clock, options.messageMaxBytes);
     this.#server = new RelayServer({ ...options, isControl: (path) => this.#services.has(path) });
     this.#server.handleControl((call, connection) => this.#services.serve(call, connection));
   }

@@ -3,17 +3,17 @@ import type { IncomingCall } from "../core/call";
 import type { DirectorServer } from "../director/director";
 import type { RelayServer } from "../relay/relay-server";
 import type { LiveTls } from "../wire/live-tls";
-import { ControlServices } from "./control-services";
+import { MessageServices } from "../rpc/message-services";
 import type { ProcessParts } from "./process-parts";
 import { relayServer } from "./relay-parts";
 
 /** A director's port in its own process: its own services get whole messages, all other calls go on as they come. */
 export class RelayingServer implements DirectorServer {
   readonly #relay: RelayServer;
-  readonly #control: ControlServices;
+  readonly #control: MessageServices;
 
   constructor(config: DirectorConfig, parts: ProcessParts, tls: LiveTls) {
-    this.#control = new ControlServices(parts.clock, config.messageMaxBytes);
+    this.#control = new MessageServices(parts.clock, config.messageMaxBytes);
     this.#relay = relayServer(config, { ...parts, tls, isControl: (path) => this.#control.has(path) });
     this.#relay.handleControl((call, connection) => this.#control.serve(call, connection));
   }

@@ -10,7 +10,7 @@ import { ConnectionGate } from "../relay/connection-gate";
 import { LimitLog } from "../relay/limit-log";
 import { TcpListener } from "../relay/tcp-listener";
 import type { RelayServer } from "../relay/relay-server";
-import { ControlServices } from "./control-services";
+import { MessageServices } from "../rpc/message-services";
 import { openRelayProcess } from "./relay-child";
 import { relayServer } from "./relay-parts";
 import type { ProcessParts } from "./process-parts";
@@ -22,7 +22,7 @@ import type { RelaySettings } from "./relay-program";
  */
 export class RelayFleetServer implements DirectorServer {
   readonly fleet: RelayFleet;
-  readonly #control: ControlServices;
+  readonly #control: MessageServices;
   readonly #gate: ConnectionGate;
   readonly #listener: TcpListener;
   /** Serves what the relay processes pass on. */
@@ -32,7 +32,7 @@ export class RelayFleetServer implements DirectorServer {
 
   /** @throws FabricError INVALID_ARGUMENT where the program of a relay process cannot be started */
   constructor(config: DirectorConfig, parts: ProcessParts) {
-    const control = new ControlServices(parts.clock, config.messageMaxBytes);
+    const control = new MessageServices(parts.clock, config.messageMaxBytes);
     this.#control = control;
     const { streamsPerConnectionMax, headerListMaxBytes } = config;
     // The relay processes have checked the rest.

@@ -50,9 +50,9 @@ export const messageMaxBytes: Setting<number> = bytes("HEDDLE_MESSAGE_MAX_BYTES"
 });
 
 export const transport = choice("HEDDLE_TRANSPORT", {
-  default: "grpc-js",
+  default: "engine",
   words: ["engine", "grpc-js"],
-  doc: "What speaks gRPC in this process. `grpc-js` is the library `@grpc/grpc-js`; `engine` is Heddle's own, at a fraction of the CPU time (experimental). Peers notice no difference.",
+  doc: "What speaks gRPC in this process. `engine` is Heddle's own, at a fraction of the CPU time; `grpc-js` is the library `@grpc/grpc-js`, should something not work with the other. Peers notice no difference.",
 });
 
 export const attemptsMax: Setting<number> = integer("HEDDLE_ATTEMPTS_MAX", {

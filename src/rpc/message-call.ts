@@ -4,7 +4,7 @@ import { CallMetadata } from "../core/call-metadata";
 import type { CancelTimer, Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
 import { Status } from "../core/status";
-import type { HeldBytes } from "./held-bytes";
+import type { MemoryBudget } from "./memory-budget";
 import { ACCEPTED_ENCODINGS, decompress, isAcceptedEncoding } from "./message-encoding";
 import { frameOf, MessageReader, type ReceivedMessage } from "./message-reader";
 import { userMetadataOf } from "./user-metadata";
@@ -14,7 +14,7 @@ export interface MessageCallOptions {
   /** Of a message after decompression. What comes over the wire is bounded by whoever made the call of chunks. */
   readonly messageMaxBytes: number;
   /** For requests that are not complete; shared by the calls of a connection. */
-  readonly held: HeldBytes;
+  readonly held: MemoryBudget;
 }
 
 /** Timers of Node hold no longer time; a deadline beyond it is none. */

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { CallEnd, IncomingCall, IncomingListener } from "../../../src/core/call";
 import { CallMetadata, type MetadataValue } from "../../../src/core/call-metadata";
 import { Status } from "../../../src/core/status";
-import { HeldBytes } from "../../../src/rpc/held-bytes";
+import { MemoryBudget } from "../../../src/rpc/memory-budget";
 import { MessageCall } from "../../../src/rpc/message-call";
 import { MessageReader } from "../../../src/rpc/message-reader";
 import { ManualClock } from "../../support/manual-clock";
@@ -55,7 +55,7 @@ class Chunks implements IncomingCall {
 /** A handler that notes what it is told. */
 function serve(chunks: Chunks, options: { heldMaxBytes?: number; messageMaxBytes?: number } = {}) {
   const clock = new ManualClock();
-  const held = new HeldBytes(options.heldMaxBytes ?? 1 << 20);
+  const held = new MemoryBudget(options.heldMaxBytes ?? 1 << 20);
   const call = new MessageCall(chunks, { clock, held, messageMaxBytes: options.messageMaxBytes ?? 1_000 });
   const told: string[] = [];
   call.listen({

@@ -1,17 +1,17 @@
 import type { IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
-import { HeldBytes } from "../rpc/held-bytes";
-import { MessageCall } from "../rpc/message-call";
+import { MemoryBudget } from "./memory-budget";
+import { MessageCall } from "./message-call";
 
-/** What requests to the director's own services may hold on one connection while they are incomplete; two messages at least. */
+/** What requests may hold on one connection while they are incomplete; two messages at least. */
 const HELD_MAX_BYTES = 16 * 1024 * 1024;
 
-/** The director's own services, which get whole messages. */
-export class ControlServices {
+/** Methods that get whole messages, made of the chunks that a connection has. */
+export class MessageServices {
   readonly #clock: Clock;
   readonly #messageMaxBytes: number;
   readonly #handlers = new Map<string, (call: IncomingCall) => void>();
-  readonly #held = new WeakMap<object, HeldBytes>();
+  readonly #held = new WeakMap<object, MemoryBudget>();
 
   constructor(clock: Clock, messageMaxBytes: number) {
     this.#clock = clock;
@@ -38,10 +38,10 @@ export class ControlServices {
     this.#handlers.get(call.path)!(new MessageCall(call, { clock: this.#clock, messageMaxBytes, held }));
   }
 
-  #heldBy(connection: object): HeldBytes {
+  #heldBy(connection: object): MemoryBudget {
     const known = this.#held.get(connection);
     if (known !== undefined) return known;
-    const held = new HeldBytes(Math.max(HELD_MAX_BYTES, 2 * this.#messageMaxBytes));
+    const held = new MemoryBudget(Math.max(HELD_MAX_BYTES, 2 * this.#messageMaxBytes));
     this.#held.set(connection, held);
     return held;
   }

@@ -1,5 +1,5 @@
-/** What the calls of one connection hold in memory together, and may. */
-export class HeldBytes {
+/** What the calls of one connection hold in memory together, and how much that may be. */
+export class MemoryBudget {
   readonly bytesMax: number;
   #bytes = 0;
 
