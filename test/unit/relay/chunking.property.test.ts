@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Socket } from "node:net";
 import fc from "fast-check";
 import { Balancer } from "../../../src/balancing/balancer";
@@ -11,7 +10,6 @@ import { CallMetadata } from "../../../src/core/call-metadata";
 import { seededRandom } from "../../../src/core/random";
 import { Http2Connection } from "../../../src/http2/connection";
 import { ErrorCode } from "../../../src/http2/error-codes";
-import type { StreamHandler } from "../../../src/http2/handlers";
 import { HeaderList } from "../../../src/http2/header-list";
 import type { Http2Stream } from "../../../src/http2/stream";
 import { RelayConnection } from "../../../src/relay/relay-connection";
@@ -23,6 +21,7 @@ import { MessageConnection } from "../../../src/rpc/message-connection";
 import { type Cut, cutPair } from "../../support/cut-pair";
 import { settled, until } from "../../support/fake-worker-ends";
 import { ManualClock } from "../../support/manual-clock";
+import { digest, said, WireEnd } from "../../support/wire-end";
 
 /** Beyond this a call is stuck: what was seen of it until then is compared. */
 const TURNS_MAX = 20_000;
@@ -116,16 +115,6 @@ function bodyOf(lengths: readonly number[]): Buffer {
   return Buffer.concat(parts);
 }
 
-function digest(bytes: Uint8Array): string {
-  return `${bytes.length} bytes ${createHash("sha1").update(bytes).digest("hex")}`;
-}
-
-/** What of a head or of trailers belongs to the call, in order. The relay's own name goes with it where it forwards. */
-function said(list: readonly string[]): string {
-  const pairs = list.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${list[at + 1]}`] : []));
-  return pairs.filter((pair) => /^(x-|grpc-(status|message)|content-type)/.test(pair)).join(", ");
-}
-
 const TYPE = ["content-type", "application/grpc+test"];
 
 const requestHead = (index: number, { metadata }: Plan): string[] => [
@@ -157,84 +146,6 @@ function expected(plan: Plan, index: number): { worker: string[]; client: string
     // RFC 9113 §8.1: it need not send the rest.
     client: halfClose === "nowhere" ? [...answer, "reset 0"] : answer,
   };
-}
-
-/** One end of a call on the wire: says what it is given, piece by piece, and writes down what it is told. */
-class WireEnd implements StreamHandler {
-  readonly log: string[] = [];
-  stream: Http2Stream | undefined = undefined;
-  receivedBytes = 0;
-  isHalfClosed = false;
-  onChange: () => void = () => {};
-  readonly #received: Buffer[] = [];
-  readonly #toSay: (() => boolean)[] = [];
-
-  /** Says `bytes` in frames of these sizes, in turn; the last has END_STREAM if `last`. */
-  data(bytes: Buffer, frames: readonly number[], last: boolean): void {
-    for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
-      let start = at;
-      const end = Math.min(bytes.length, at + frames[turn % frames.length]!);
-      this.#say(() => {
-        start += this.stream!.sendData(bytes, start, end, last && end === bytes.length);
-        return start === end;
-      });
-      at = end;
-    }
-    if (last && bytes.length === 0) this.half();
-  }
-
-  half(): void {
-    this.do(() => void this.stream!.sendData(Buffer.alloc(0), 0, 0, true));
-  }
-
-  /** In its turn. */
-  do(act: () => void): void {
-    this.#say(() => {
-      act();
-      return true;
-    });
-  }
-
-  #say(say: () => boolean): void {
-    this.#toSay.push(say);
-    if (this.#toSay.length === 1) this.onWritable();
-  }
-
-  onWritable(): void {
-    while (this.#toSay.length > 0 && this.#toSay[0]!()) this.#toSay.shift();
-  }
-
-  onHeaders(_stream: Http2Stream, headers: HeaderList, endStream: boolean): void {
-    this.#tell(`head${endStream ? ", the end" : ""}: ${said(headers.fields)}`);
-  }
-
-  onData(stream: Http2Stream, chunk: Buffer, start: number, end: number, endStream: boolean): void {
-    this.#received.push(Buffer.from(chunk.subarray(start, end)));
-    this.receivedBytes += end - start;
-    stream.consume(end - start);
-    if (endStream) this.halfClosed();
-    else this.onChange();
-  }
-
-  halfClosed(): void {
-    this.isHalfClosed = true;
-    this.#tell("half-close");
-  }
-
-  onTrailers(_stream: Http2Stream, trailers: HeaderList): void {
-    this.#tell(`trailers: ${said(trailers.fields)}`);
-  }
-
-  onReset(_stream: Http2Stream, code: number): void {
-    this.#tell(`reset ${code}`);
-  }
-
-  #tell(what: string): void {
-    const data = Buffer.concat(this.#received.splice(0));
-    if (data.length > 0) this.log.push(`data ${digest(data)}`);
-    this.log.push(what);
-    this.onChange();
-  }
 }
 
 function beClient(client: Http2Connection, plan: Plan, index: number): WireEnd {
