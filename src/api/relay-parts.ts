@@ -60,7 +60,7 @@ export function portLimits(config: DirectorConfig): PortLimits {
 /** How to connect to workers. */
 export function workerConnections(config: DirectorConfig, { clock, random }: ProcessParts, tls: LiveTls) {
   const dialing = dialingTls(tls);
-  const dial = dialer(dialing?.context);
+  const dial = dialer(dialing?.context, "lent");
   return (address: string, keepaliveMs: number): Connection =>
     new RelayConnection(address, {
       clock,

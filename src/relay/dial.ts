@@ -5,11 +5,15 @@ import { parseAddress } from "../core/address";
 /**
  * How to begin a connection to a worker: plain, or TLS that negotiates "h2" and checks that the certificate names the host.
  * @param context - of TLS, asked for each connection; absent for plain text
+ * @param reads - "lent": of plain sockets, each read overwrites the one before, so whoever keeps bytes copies them; "kept": bytes may
+ *   be kept as they are, which whole messages are that a user gets
  */
-export function dialer(context?: () => SecureContext): (address: string) => Socket {
+export function dialer(context?: () => SecureContext, reads: "lent" | "kept" = "kept"): (address: string) => Socket {
   return (address) => {
     const { host, port } = parseAddress(address, "the worker's address");
-    if (context === undefined) return connectReadingInPlace(host, port);
+    if (context === undefined) {
+      return reads === "lent" ? connectReadingInPlace(host, port) : connectTcp({ host, port, noDelay: true });
+    }
     const socket = connectTls({
       host,
       port,

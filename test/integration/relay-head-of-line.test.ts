@@ -52,7 +52,12 @@ describe("Calls that wait for a slow peer", () => {
     );
     const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes: 1 << 20, keepaliveMs: 0 };
     const address = `127.0.0.1:${worker.port}`;
-    toWorker = new RelayConnection(address, { ...parts, scheme: "http", dial: dialer(), reconnectMaxMs: 50 });
+    toWorker = new RelayConnection(address, {
+      ...parts,
+      scheme: "http",
+      dial: dialer(undefined, "lent"),
+      reconnectMaxMs: 50,
+    });
     await new Promise<void>((resolve) => toWorker.onReadiness((isReady) => isReady && resolve()));
     relay = new RelayServer({ ...parts, isControl: () => false });
     relay.handleUnknown((call) => passStraightOn(call, toWorker));

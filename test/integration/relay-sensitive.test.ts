@@ -50,7 +50,7 @@ describe("A field that came never-indexed", () => {
     const toWorker = new RelayConnection(`127.0.0.1:${worker.port}`, {
       ...parts,
       scheme: "http",
-      dial: dialer(),
+      dial: dialer(undefined, "lent"),
       reconnectMaxMs: 50,
     });
     closes.push(() => toWorker.close());

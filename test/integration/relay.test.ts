@@ -35,7 +35,7 @@ describe("The relay between a grpc-js client and a grpc-js server", () => {
     toWorker = new RelayConnection(address, {
       ...parts,
       scheme: "http",
-      dial: dialer(),
+      dial: dialer(undefined, "lent"),
       keepaliveMs: 0,
       reconnectMaxMs: 50,
     });
