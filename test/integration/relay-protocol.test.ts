@@ -6,7 +6,7 @@ import { HeaderList } from "../../src/http2/header-list";
 import { systemClock } from "../../src/platform/system-clock";
 import { RelayConnection } from "../../src/relay/relay-connection";
 import { RelayServer } from "../../src/relay/relay-server";
-import { passStraightOn } from "../../src/relay/straight-call";
+import { passStraightOn } from "../support/straight-call";
 import { engineOptions } from "../support/http2-parts";
 import { eventually } from "../support/processes";
 import { answering, grpcMessage, RawWorker, type RawRequest } from "../support/raw-worker";

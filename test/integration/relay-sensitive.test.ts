@@ -9,7 +9,7 @@ import { systemClock } from "../../src/platform/system-clock";
 import { dialer } from "../../src/relay/dial";
 import { RelayConnection } from "../../src/relay/relay-connection";
 import { RelayServer } from "../../src/relay/relay-server";
-import { passStraightOn } from "../../src/relay/straight-call";
+import { passStraightOn } from "../support/straight-call";
 import { engineOptions } from "../support/http2-parts";
 import { startHttp2Server } from "../support/http2-server";
 

@@ -6,7 +6,7 @@ import { systemClock } from "../../src/platform/system-clock";
 import { dialer } from "../../src/relay/dial";
 import { RelayConnection } from "../../src/relay/relay-connection";
 import { RelayServer } from "../../src/relay/relay-server";
-import { passStraightOn } from "../../src/relay/straight-call";
+import { passStraightOn } from "../support/straight-call";
 import type { IncomingHandler } from "../../src/wire/grpc-server";
 import { OK, start, taking, whenReady, WireRig, type Taken, type TestServer } from "./grpc-fixtures";
 

@@ -14,7 +14,7 @@ import { HeaderList } from "../../../src/http2/header-list";
 import type { Http2Stream } from "../../../src/http2/stream";
 import { RelayConnection } from "../../../src/relay/relay-connection";
 import { RelayServer } from "../../../src/relay/relay-server";
-import { passStraightOn } from "../../../src/relay/straight-call";
+import { passStraightOn } from "../../support/straight-call";
 import { MemoryBudget } from "../../../src/rpc/memory-budget";
 import { MessageCall } from "../../../src/rpc/message-call";
 import { MessageConnection } from "../../../src/rpc/message-connection";

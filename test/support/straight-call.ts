@@ -1,4 +1,4 @@
-import type { Connection, IncomingCall, OutgoingCall } from "../core/call";
+import type { Connection, IncomingCall, OutgoingCall } from "../../src/core/call";
 
 /** Takes a call to the one place where it can go: nothing is picked, and nothing tried again. */
 export function passStraightOn(call: IncomingCall, connection: Connection): void {
