@@ -67,9 +67,9 @@ export class StormClient {
       {
         clock: systemClock,
         random: seededRandom(1),
-        // It keeps no rest of what it could not send at once, and its resets are not to be what ends it.
+        // It keeps no rest of what it could not send at once; and what is under way when it cancels is not to be what ends it.
         writeHighWaterBytes: 64 << 20,
-        limits: { outputBacklogBytes: 64 << 20 },
+        limits: { outputBacklogBytes: 64 << 20, closedStreamFrames: { burst: 1_000_000, perSecond: 1_000_000 } },
       },
     );
   }
