@@ -101,7 +101,7 @@ export class Http2Connection implements ConnectionParts {
     this.#parser = new FrameParser(this.#receiver, resolved.maxFrameBytes);
     this.#deadlines = new ConnectionDeadlines(resolved, this.guard, this.#output, {
       timedOut: (error) =>
-        this.#close({ kind: "timeout", code: error.code, message: error.message, cause: error }, true),
+        this.#close({ kind: "timeout", code: error.code, message: error.message, cause: error }, "goaway"),
       reads: () => this.#reads,
       ping: () => this.ping(() => {}),
       idle: () => {
@@ -191,7 +191,7 @@ export class Http2Connection implements ConnectionParts {
 
   /** Ends it now, streams and all. The peer is told `code` by GOAWAY. */
   destroy(code: number = ErrorCode.NO_ERROR, message = "closed"): void {
-    this.#close({ kind: "closed", code, message }, true);
+    this.#close({ kind: "closed", code, message }, "goaway");
   }
 
   // ---- For the engine ------------------------------------------------------------------------------------------------
@@ -287,7 +287,8 @@ export class Http2Connection implements ConnectionParts {
     this.handler.onGoaway?.(lastStreamId, code, debugData);
     if (code !== ErrorCode.NO_ERROR && this.streams.size === 0) {
       const message = `GOAWAY from the peer: ${errorCodeName(code)} ${debugData}`;
-      this.#close({ kind: "goaway", code, message }, false);
+      // What the peer still sends is read and dropped: to cut it off might take from it what we sent (RFC 9112 §9.6).
+      this.#close({ kind: "goaway", code, message }, "end");
     } else {
       this.#closeIfDone();
     }
@@ -309,7 +310,7 @@ export class Http2Connection implements ConnectionParts {
   #listen(): void {
     this.#socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on("error", (error: Error) => {
-      this.#close({ kind: "lost", code: ErrorCode.INTERNAL_ERROR, message: error.message, cause: error }, false);
+      this.#close({ kind: "lost", code: ErrorCode.INTERNAL_ERROR, message: error.message, cause: error }, "none");
     });
     this.#socket.on("end", () => this.#transportEnded());
     this.#socket.on("close", () => this.#transportEnded());
@@ -319,7 +320,7 @@ export class Http2Connection implements ConnectionParts {
     this.#deadlines.clear("linger");
     const clean = this.streams.size === 0;
     const message = clean ? "the peer closed the connection" : "the connection ended under its streams";
-    this.#close({ kind: clean ? "closed" : "lost", code: ErrorCode.NO_ERROR, message }, false);
+    this.#close({ kind: clean ? "closed" : "lost", code: ErrorCode.NO_ERROR, message }, "none");
     this.#socket.destroy();
     this.#deadlines.clearAll();
   }
@@ -355,10 +356,10 @@ export class Http2Connection implements ConnectionParts {
   /** The one converter of what was thrown while frames were applied. */
   #failed(error: unknown): void {
     if (error instanceof Http2Error) {
-      this.#close({ kind: "violation", code: error.code, message: error.message, cause: error }, true);
+      this.#close({ kind: "violation", code: error.code, message: error.message, cause: error }, "goaway");
     } else {
       const message = `a handler threw: ${String(error)}`;
-      this.#close({ kind: "bug", code: ErrorCode.INTERNAL_ERROR, message, cause: error }, true);
+      this.#close({ kind: "bug", code: ErrorCode.INTERNAL_ERROR, message, cause: error }, "goaway");
     }
   }
 
@@ -398,19 +399,19 @@ export class Http2Connection implements ConnectionParts {
   #closeIfDone(): void {
     // A server that announced its end waits for the round trip: a request may be under way.
     if (this.streams.size > 0 || !this.#draining || this.#deadlines.has("shutdownRoundTrip")) return;
-    this.#close({ kind: "closed", code: ErrorCode.NO_ERROR, message: "drained" }, true);
+    this.#close({ kind: "closed", code: ErrorCode.NO_ERROR, message: "drained" }, "goaway");
   }
 
   /** The only way to `closed`. */
-  #close(end: ConnectionEnd, tellPeer: boolean): void {
+  #close(end: ConnectionEnd, farewell: "goaway" | "end" | "none"): void {
     if (this.#closed) return;
-    if (tellPeer) this.writer.goaway(this.streams.lastPeerId, end.code, end.message.slice(0, 128));
+    if (farewell === "goaway") this.writer.goaway(this.streams.lastPeerId, end.code, end.message.slice(0, 128));
     this.#closed = true;
     this.#end = end;
     this.#draining = true;
     this.#parser.stop();
     this.#deadlines.clearAll();
-    if (tellPeer) {
+    if (farewell !== "none") {
       this.#output.end();
       this.#deadlines.set("linger", Math.max(1, this.options.lingerMs));
     } else {
