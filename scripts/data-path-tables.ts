@@ -17,6 +17,7 @@ import { CLIENT_BOUNDS, WORKER_BOUNDS } from "../src/relay/bounds";
 const BOUNDING_SETTINGS = [
   ...["connectionsMax", "connectionsPerAddressMax", "streamsPerConnectionMax", "callsMax", "headerListMaxBytes"],
   ...["messageMaxBytes", "retryBufferBytes", "retryMemoryBytes", "queueMax", "queueTimeoutMs", "attemptsMax"],
+  ...["firstMessageTimeoutMs", "stallTimeoutMs", "callIdleTimeoutMs"],
   ...["tlsHandshakeTimeoutMs", "connectionIdleMs", "connectionAgeMaxMs", "connectionAgeGraceMs", "dataKeepaliveMs"],
 ] as const;
 
@@ -47,6 +48,7 @@ function buffersTable(): string {
     "| bytes | clients' connections | connections to workers |",
     "| --- | --- | --- |",
     row("window of a stream: received and not yet taken", ({ streamWindowBytes }) => streamWindowBytes),
+    row("the same, of a stream whose other side keeps up, at most", (options) => options.windowGrowth?.maxBytes ?? 0),
     row("window of the connection: all its streams together", ({ connectionWindowBytes }) => connectionWindowBytes),
     row("waiting for the socket before DATA is held back", ({ writeHighWaterBytes }) => writeHighWaterBytes),
     row("answers waiting above that", ({ limits }) => limits.outputBacklogBytes),
@@ -61,7 +63,8 @@ function buffersTable(): string {
 function sumsTable(): string {
   const client = optionsOf(CLIENT_BOUNDS);
   const worker = optionsOf(WORKER_BOUNDS);
-  const { retryBufferBytes, retryMemoryBytes, callsMax, connectionsMax } = directorSettings;
+  const { retryBufferBytes, retryMemoryBytes, callsMax, connectionsMax, streamsPerConnectionMax } = directorSettings;
+  const growth = CLIENT_BOUNDS.windowGrowth.budget.leftBytes; // nothing of it is taken here
   const row = (who: string, sum: string, total: number) => `| ${who} | ${sum} | ${mebibytes(total)} |`;
   const stalled = worker.streamWindowBytes + client.writeHighWaterBytes;
   return [
@@ -73,10 +76,11 @@ function sumsTable(): string {
       1_000 * stalled,
     ),
     row(
-      "one client that uploads to a worker that does not read, on any number of streams",
-      "the window of its connection, and the high-water mark of the worker's socket",
-      client.connectionWindowBytes + worker.writeHighWaterBytes,
+      `one client that uploads to a worker that does not read, on HEDDLE_STREAMS_PER_CONNECTION_MAX (${number(streamsPerConnectionMax.defaultValue)}) streams`,
+      "a window for each, and the high-water mark of the worker's socket",
+      streamsPerConnectionMax.defaultValue * client.streamWindowBytes + worker.writeHighWaterBytes,
     ),
+    row("windows that have grown, of all connections of a process", "beyond their first size", growth),
     row(
       `HEDDLE_CALLS_MAX (${number(callsMax.defaultValue)}) calls of HEDDLE_CONNECTIONS_MAX (${number(connectionsMax.defaultValue)}) clients that all stopped reading`,
       "a window for each call, a high-water mark for each client",
