@@ -15,9 +15,8 @@ import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
 import { liveTls, newId, packageVersion, processParts } from "./process-parts";
-import { RelayingServer } from "./relay-director";
 import { RelayFleetServer } from "./relay-fleet-director";
-import { workerConnections } from "./relay-parts";
+import { directorServer, workerConnections } from "./relay-parts";
 import { storeEngine } from "./store-engine";
 
 export type { Director } from "../director/director";
@@ -53,7 +52,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const directorId = config.directorId || directorIdOf(config.advertiseAddress || config.listenAddress);
   const tls = liveTls(config, parts);
   const fleet = config.relayWorkers > 1 ? new RelayFleetServer({ ...config, directorId }, parts) : undefined;
-  const server = fleet ?? new RelayingServer(config, parts, tls);
+  const server = fleet ?? directorServer(config, parts, tls);
   const connectWorker = workerConnections(config, parts, tls);
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
     setBytesMax: config.descriptorsMaxBytes,

@@ -5,8 +5,8 @@ import { dialer } from "../relay/dial";
 import { RelayConnection } from "../relay/relay-connection";
 import { RelayServer, type RelayServerOptions } from "../relay/relay-server";
 import { MessageConnection } from "../rpc/message-connection";
-import type { DialingTls } from "../wire/tls";
 import { MessageServices } from "../rpc/message-services";
+import type { DialingTls } from "../wire/tls";
 
 export interface EngineConnectionOptions {
   readonly clock: Clock;
@@ -33,22 +33,32 @@ export function engineConnection(address: string, options: EngineConnectionOptio
   return new MessageConnection(chunks, options);
 }
 
-export type EngineServerOptions = Omit<RelayServerOptions, "isControl">;
+/** A server on the engine for calls in whole messages only. */
+export function engineServer(options: Omit<RelayServerOptions, "isControl">): EngineServer {
+  const services = new MessageServices(options.clock, options.messageMaxBytes);
+  return new EngineServer(services, new RelayServer({ ...options, isControl: (path) => services.has(path) }));
+}
 
-/** A server on the engine, whose methods get whole messages. */
+/** A server on the engine: methods that are registered get whole messages, calls of others are handed on as they come. */
 export class EngineServer {
-  readonly #server: RelayServer;
   readonly #services: MessageServices;
+  readonly #server: RelayServer;
 
-  constructor(options: EngineServerOptions) {
-    this.#services = new MessageServices(options.clock, options.messageMaxBytes);
-    this.#server = new RelayServer({ ...options, isControl: (path) => this.#services.has(path) });
-    this.#server.handleControl((call, connection) => this.#services.serve(call, connection));
+  /** @param server - that takes the paths of `services` for its control */
+  constructor(services: MessageServices, server: RelayServer) {
+    this.#services = services;
+    this.#server = server;
+    server.handleControl((call, connection) => services.serve(call, connection));
   }
 
   /** Serves one method, of any kind. `path` is "/package.Service/Method". */
   handle(path: string, handler: (call: IncomingCall) => void): void {
     this.#services.handle(path, handler);
+  }
+
+  /** Takes every call of a method that is not registered, in chunks. Without it they end with UNIMPLEMENTED. */
+  handleUnknown(handler: (call: IncomingCall) => void): void {
+    this.#server.handleUnknown(handler);
   }
 
   /**

@@ -4,9 +4,11 @@ import { dialer } from "../relay/dial";
 import { RelayConnection, type RelayConnectionOptions } from "../relay/relay-connection";
 import type { PortLimits } from "../relay/port-limits";
 import { RelayServer } from "../relay/relay-server";
+import { MessageServices } from "../rpc/message-services";
 import { ATTACH_PATH } from "../wire/attach-stream";
 import type { LiveTls } from "../wire/live-tls";
 import { dialingTls, servingTls } from "../wire/tls";
+import { EngineServer } from "./engine-ends";
 import type { ProcessParts } from "./process-parts";
 
 /**
@@ -25,6 +27,12 @@ export interface RelayServerParts extends ProcessParts {
   readonly limits?: Partial<PortLimits>;
   /** Whether a path is one of the director's own services. */
   isControl(path: string): boolean;
+}
+
+/** A director's port in its own process. */
+export function directorServer(config: DirectorConfig, parts: ProcessParts, tls: LiveTls): EngineServer {
+  const services = new MessageServices(parts.clock, config.messageMaxBytes);
+  return new EngineServer(services, relayServer(config, { ...parts, tls, isControl: (path) => services.has(path) }));
 }
 
 export function relayServer(config: DirectorConfig, parts: RelayServerParts): RelayServer {

@@ -23,7 +23,7 @@ import { inferenceService } from "../worker/services/inference-service";
 import { TASKS } from "../worker/tasks";
 import { Worker, type WorkerServer } from "../worker/worker";
 import { connector } from "./connector";
-import { EngineServer } from "./engine-ends";
+import { engineServer } from "./engine-ends";
 import { liveTls, newId, packageVersion, processParts } from "./process-parts";
 
 export { CallError } from "../core/errors";
@@ -81,7 +81,7 @@ export function createWorker(options: WorkerOptions = {}): Worker {
   const { messageMaxBytes } = config;
   const server =
     config.transport === "engine"
-      ? new EngineServer({ ...parts, messageMaxBytes, keepaliveMs: 0, tls: servingTls(tls) })
+      ? engineServer({ ...parts, messageMaxBytes, keepaliveMs: 0, tls: servingTls(tls) })
       : new GrpcServer({ credentials: serverCredentials(tls), messageMaxBytes, keepaliveMs: 0 });
   const health = describe(server, served, contract);
   const sampler = systemHostLoad();

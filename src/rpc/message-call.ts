@@ -11,19 +11,17 @@ import { userMetadataOf } from "./user-metadata";
 
 export interface MessageCallOptions {
   readonly clock: Clock;
-  /** Of a message after decompression. What comes over the wire is bounded by whoever made the call of chunks. */
+  /** Of a message sent, and of one received after decompression. What comes over the wire is bounded by whoever made the call of chunks. */
   readonly messageMaxBytes: number;
   /** For requests that are not complete; shared by the calls of a connection. */
   readonly held: MemoryBudget;
 }
 
-/** Timers of Node hold no longer time; a deadline beyond it is none. */
-const TIMEOUT_MAX_MS = 2 ** 31 - 1;
-
 /**
  * A call in whole messages, over one whose messages are chunks of gRPC's bytes: for services of the process that has the port.
  * - N1 messages come in order, one at a time, and none while it is paused; what waits meanwhile stays compressed.
- * - N2 exactly one end: of the handler, of the deadline, or of a request that breaks the rules. The last two cancel the handler.
+ * - N2 exactly one end: of the handler, of the deadline, or of a message that breaks the rules or is too large. All but the first cancel the
+ *   handler.
  */
 export class MessageCall implements IncomingCall {
   readonly path: string;
@@ -52,7 +50,7 @@ export class MessageCall implements IncomingCall {
     this.#call = call;
     this.#options = options;
     this.#encoding = call.metadata.text("grpc-encoding") ?? "identity";
-    if (call.timeoutMs !== undefined && call.timeoutMs <= TIMEOUT_MAX_MS) {
+    if (call.timeoutMs !== undefined) {
       this.#cancelTimer = options.clock.after(call.timeoutMs, () =>
         this.#refuse(endOfError(new FabricError("DEADLINE_EXCEEDED", `the deadline of ${this.path} passed`))),
       );
@@ -91,7 +89,10 @@ export class MessageCall implements IncomingCall {
 
   send(bytes: Uint8Array): boolean {
     if (this.#over) return true;
-    return this.#call.send(frameOf(bytes));
+    const { messageMaxBytes } = this.#options;
+    if (bytes.length <= messageMaxBytes) return this.#call.send(frameOf(bytes));
+    this.#refuse(tooLarge(`an answer of ${this.path} has ${bytes.length} bytes, more than ${messageMaxBytes}`));
+    return true;
   }
 
   finish(end: Omit<CallEnd, "error">): void {

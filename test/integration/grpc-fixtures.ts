@@ -1,6 +1,6 @@
 import type { CallEnd, CallListener, CallStart, IncomingCall, OutgoingCall } from "../../src/core/call";
 import { CallMetadata } from "../../src/core/call-metadata";
-import { engineConnection, EngineServer } from "../../src/api/engine-ends";
+import { engineConnection, engineServer } from "../../src/api/engine-ends";
 import type { Connection } from "../../src/core/call";
 import { seededRandom } from "../../src/core/random";
 import { systemClock } from "../../src/platform/system-clock";
@@ -48,7 +48,7 @@ export class WireRig {
 
   server(messageMaxBytes = MESSAGE_MAX_BYTES): TestServer {
     const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes, keepaliveMs: 0 };
-    const server = this.#server === "engine" ? new EngineServer(parts) : new GrpcServer(parts);
+    const server = this.#server === "engine" ? engineServer(parts) : new GrpcServer(parts);
     this.#closes.push(() => server.close());
     return server;
   }

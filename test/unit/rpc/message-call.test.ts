@@ -162,6 +162,17 @@ describe("A call in messages", () => {
     expect(chunks.ends.map((end) => end.status)).toEqual([status]);
   });
 
+  it("sends no answer that is too large: it ends the call, and the handler is told", () => {
+    const chunks = new Chunks();
+    const { call, told } = serve(chunks, { messageMaxBytes: 10 });
+    call.send(Buffer.alloc(10));
+    call.send(Buffer.alloc(11));
+    call.finish(OK);
+    expect(chunks.sent).toHaveLength(1);
+    expect(chunks.ends.map(({ status }) => status)).toEqual([Status.RESOURCE_EXHAUSTED]);
+    expect(told).toEqual(["cancelled"]);
+  });
+
   it("says which encodings are known when one is not", () => {
     const chunks = new Chunks({ "grpc-encoding": "snappy" });
     serve(chunks);
