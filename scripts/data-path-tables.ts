@@ -11,7 +11,7 @@ import {
 } from "../src/http2/limits";
 import { type Http2Options, resolveOptions, type ResolvedOptions } from "../src/http2/options";
 import { systemClock } from "../src/platform/system-clock";
-import { CLIENT_BOUNDS, WORKER_BOUNDS } from "../src/relay/bounds";
+import { CLIENT_BOUNDS, WORKER_BOUNDS } from "../src/rpc/bounds";
 
 /** Settings of a director that bound what calls may cost it. */
 const BOUNDING_SETTINGS = [

@@ -14,8 +14,8 @@ export { Status } from "../core/status";
 export { CallMetadata } from "../core/call-metadata";
 export type { FabricClient } from "../client/fabric-client";
 export type { GenerateOptions, GeneratedToken } from "../client/generate";
-export type { CallOptions, TypedClient } from "../wire/typed-client";
-export type { ServiceDefinition } from "../wire/service-definition";
+export type { CallOptions, TypedClient } from "../rpc/service/typed-client";
+export type { ServiceDefinition } from "../rpc/service/service-definition";
 
 /** What a client is made of. Settings that are not given come from the environment; see docs/configuration.md. */
 export interface ConnectOptions extends ClientSettings {

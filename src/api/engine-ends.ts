@@ -1,11 +1,11 @@
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
 import type { Random } from "../core/random";
-import { dialer } from "../relay/dial";
-import { RelayConnection } from "../relay/relay-connection";
-import { RelayServer, type RelayServerOptions } from "../relay/relay-server";
-import { MessageConnection } from "../rpc/message-connection";
-import { MessageServices } from "../rpc/message-services";
+import { dialer } from "../rpc/client/dial";
+import { RelayConnection } from "../rpc/client/subchannel";
+import { RelayServer, type RelayServerOptions } from "../rpc/server/port";
+import { MessageConnection } from "../rpc/client/message-connection";
+import { MessageServices } from "../rpc/server/message-services";
 import type { DialingTls } from "../wire/tls";
 
 export interface EngineConnectionOptions {

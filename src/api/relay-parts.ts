@@ -1,10 +1,10 @@
 import type { DirectorConfig } from "../config/director-settings";
 import type { Connection } from "../core/call";
-import { dialer } from "../relay/dial";
-import { RelayConnection, type RelayConnectionOptions } from "../relay/relay-connection";
-import type { PortLimits } from "../relay/port-limits";
-import { RelayServer } from "../relay/relay-server";
-import { MessageServices } from "../rpc/message-services";
+import { dialer } from "../rpc/client/dial";
+import { RelayConnection, type RelayConnectionOptions } from "../rpc/client/subchannel";
+import type { PortLimits } from "../rpc/server/port-limits";
+import { RelayServer } from "../rpc/server/port";
+import { MessageServices } from "../rpc/server/message-services";
 import { ATTACH_PATH } from "../wire/attach-stream";
 import type { LiveTls } from "../wire/live-tls";
 import { dialingTls, servingTls } from "../wire/tls";

@@ -15,8 +15,8 @@ import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
 import { GrpcServer } from "../wire/grpc-server";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
-import { mountService, type Handlers, type MountedService } from "../wire/service-handlers";
-import type { ServiceDefinition } from "../wire/service-definition";
+import { mountService, type Handlers, type MountedService } from "../rpc/service/service-handlers";
+import type { ServiceDefinition } from "../rpc/service/service-definition";
 import { serverCredentials, servingTls } from "../wire/tls";
 import { computeService } from "../worker/services/compute-service";
 import { inferenceService } from "../worker/services/inference-service";
@@ -30,9 +30,9 @@ export { CallError } from "../core/errors";
 export { Status } from "../core/status";
 export { CallMetadata } from "../core/call-metadata";
 export type { MemberEvent } from "../core/attach-messages";
-export type { CallContext } from "../wire/call-context";
-export type { Handler, Handlers, MountedService } from "../wire/service-handlers";
-export type { ServiceDefinition } from "../wire/service-definition";
+export type { CallContext } from "../rpc/service/call-context";
+export type { Handler, Handlers, MountedService } from "../rpc/service/service-handlers";
+export type { ServiceDefinition } from "../rpc/service/service-definition";
 export type { Worker } from "../worker/worker";
 
 /** What a worker is made of. Settings that are not given come from the environment; see docs/configuration.md. */

@@ -10,7 +10,7 @@ import {
   type DirectorServiceDefinition,
   type GenerateResponse,
 } from "../wire/contract";
-import { typedClient, type TypedClient } from "../wire/typed-client";
+import { typedClient, type TypedClient } from "../rpc/service/typed-client";
 
 export interface AssignedStreamParts {
   readonly clock: Clock;

@@ -6,7 +6,7 @@ import type { Logger } from "../core/logger";
 import type { Random } from "../core/random";
 import { DirectorServiceDefinition, type WatchEndpointsResponse } from "../wire/contract";
 import { loadFromWire, tagsFromWire } from "../wire/member-codec";
-import { typedClient } from "../wire/typed-client";
+import { typedClient } from "../rpc/service/typed-client";
 import type { EndpointDescription } from "./endpoint-pool";
 
 export interface EndpointWatchParts {

@@ -4,7 +4,7 @@ import type { Clock } from "../core/clock";
 import type { Random } from "../core/random";
 import type { DirectorServiceDefinition } from "../wire/contract";
 import { eventFromWire } from "../wire/member-codec";
-import type { TypedClient } from "../wire/typed-client";
+import type { TypedClient } from "../rpc/service/typed-client";
 
 export interface EventWatchParts {
   readonly clock: Clock;

@@ -4,7 +4,7 @@ import { asFabricError, FabricError } from "../core/errors";
 import type { Random } from "../core/random";
 import { Status } from "../core/status";
 import { InferenceServiceDefinition } from "../wire/contract";
-import type { TypedClient } from "../wire/typed-client";
+import type { TypedClient } from "../rpc/service/typed-client";
 
 export interface GenerateOptions {
   readonly prompt: string;

@@ -2,7 +2,7 @@ import type { Dispatcher } from "../balancing/dispatcher";
 import type { Balancer } from "../balancing/balancer";
 import type { Logger } from "../core/logger";
 import { InferenceServiceDefinition, type DirectorServiceDefinition } from "../wire/contract";
-import type { Handlers } from "../wire/service-handlers";
+import type { Handlers } from "../rpc/service/service-handlers";
 import type { Assignments } from "./assignments";
 import type { Shortage } from "./call-router";
 import type { PooledEndpoint } from "./worker-pool";

@@ -12,7 +12,7 @@ import {
   type DirectorServiceDefinition,
   type MemberStats,
 } from "../wire/contract";
-import type { Handlers } from "../wire/service-handlers";
+import type { Handlers } from "../rpc/service/service-handlers";
 import type { Assignments } from "./assignments";
 import type { AttachService } from "./attach-service";
 import type { Shortage } from "./call-router";

@@ -5,7 +5,7 @@ import { DEFAULT_INTENT, type Intent, type MemberIdentity } from "../core/member
 import type { Store } from "../store/store";
 import type { RegisterMemberRequest, DirectorServiceDefinition } from "../wire/contract";
 import { intentKindFromWire, loadFromWire, resourcesFromWire, stateFromWire, tagsFromWire } from "../wire/member-codec";
-import type { Handlers } from "../wire/service-handlers";
+import type { Handlers } from "../rpc/service/service-handlers";
 import { mistakesInIdentity } from "./hello-rules";
 import type { MemberReport } from "./member-report";
 import type { MembershipHost } from "./membership-host";

@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock";
 import { MessageQueue } from "../core/message-queue";
 import type { DirectorServiceDefinition, EndpointInfo, WatchEndpointsResponse } from "../wire/contract";
 import { eventToWire, loadToWire, tagsToWire } from "../wire/member-codec";
-import type { Handlers } from "../wire/service-handlers";
+import type { Handlers } from "../rpc/service/service-handlers";
 import type { EventLog } from "./event-log";
 import type { MemberReport } from "./member-report";
 import type { PooledEndpoint } from "./worker-pool";

@@ -8,7 +8,7 @@ import { MessageQueue } from "../core/message-queue";
 import type { MessageStream } from "../core/message-stream";
 import { Status } from "../core/status";
 import { decodeDirectorMessage, decodeWorkerMessage, encodeDirectorMessage, encodeWorkerMessage } from "./attach-codec";
-import { pathOf } from "./service-definition";
+import { pathOf } from "../rpc/service/service-definition";
 
 export const ATTACH_PATH = pathOf(AttachServiceDefinition, AttachServiceDefinition.methods.attach);
 

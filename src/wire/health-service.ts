@@ -5,7 +5,7 @@ import {
 import { CallError } from "../core/errors";
 import { MessageQueue } from "../core/message-queue";
 import { Status } from "../core/status";
-import { mountService, type MountedService } from "./service-handlers";
+import { mountService, type MountedService } from "../rpc/service/service-handlers";
 
 export interface ServiceHealthOptions {
   /** Watch calls open at once; the next one ends with RESOURCE_EXHAUSTED. Default 1,000. */

@@ -4,8 +4,8 @@ import { CallError } from "../core/errors";
 import { Status } from "../core/status";
 import { asBuffer } from "./bytes";
 import type { ProtoService } from "./proto-contract";
-import { serveCall, type ServedMethod } from "./serve-call";
-import type { MountedService } from "./service-handlers";
+import { serveCall, type ServedMethod } from "../rpc/service/serve-call";
+import type { MountedService } from "../rpc/service/service-handlers";
 import { endOfHandlerError } from "./status-mapping";
 
 /**

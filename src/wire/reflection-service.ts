@@ -7,7 +7,7 @@ import { ServerReflectionDefinition as ServerReflectionDefinitionV1Alpha } from 
 import { messageOf } from "../core/errors";
 import { Status } from "../core/status";
 import { asBuffer } from "./bytes";
-import { mountService, type MountedService } from "./service-handlers";
+import { mountService, type MountedService } from "../rpc/service/service-handlers";
 
 /** A file as reflection sends it. */
 interface ReflectedFile {

@@ -2,7 +2,7 @@ import { DirectorServiceDefinition } from "../../generated/heddle/v1/director";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
 import { channelCredentials } from "../../src/wire/tls";
 import { fixedTls } from "../support/fixed-tls";
-import { typedClient } from "../../src/wire/typed-client";
+import { typedClient } from "../../src/rpc/service/typed-client";
 import { CONTESTANTS, HEDDLE, isInstalled, type RunningProxy, type Stage } from "../bench/relay/contestants";
 import { whenAnswering } from "../bench/relay/checking-client";
 import { callShape } from "../bench/relay/echo-contract";

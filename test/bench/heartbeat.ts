@@ -22,7 +22,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { DirectorServiceDefinition, type GetStatsResponse } from "../../src/wire/contract";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
-import { typedClient } from "../../src/wire/typed-client";
+import { typedClient } from "../../src/rpc/service/typed-client";
 import { Processes, type RunningProcess } from "../support/processes";
 import { parseUsage, type Usage } from "./heartbeat-probe";
 

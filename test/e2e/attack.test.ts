@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import { DirectorServiceDefinition } from "../../generated/heddle/v1/director";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
 import { channelCredentials } from "../../src/wire/tls";
-import { typedClient } from "../../src/wire/typed-client";
+import { typedClient } from "../../src/rpc/service/typed-client";
 import { check } from "../bench/relay/checking-client";
 import { HEDDLE } from "../bench/relay/contestants";
 import { callShape } from "../bench/relay/echo-contract";

@@ -5,7 +5,7 @@ import { type CallMetadata, type ConnectOptions, CallMetadata as Metadata, Statu
 import type { FabricError } from "../../src/core/errors";
 import { MessageQueue } from "../../src/core/message-queue";
 import { loadProtoContract } from "../../src/wire/proto-contract";
-import { type CallOptions } from "../../src/wire/typed-client";
+import { type CallOptions } from "../../src/rpc/service/typed-client";
 import { Cluster, STORES, type Started } from "../support/cluster";
 import { eventually } from "../support/processes";
 

@@ -1,6 +1,6 @@
 import { InferenceServiceDefinition, type FabricClient } from "../../src/api/index";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
-import { typedClient } from "../../src/wire/typed-client";
+import { typedClient } from "../../src/rpc/service/typed-client";
 import { MemberState } from "../../generated/heddle/v1/member";
 import { Cluster, STORES, type Started } from "../support/cluster";
 import { eventually, freeAddress } from "../support/processes";

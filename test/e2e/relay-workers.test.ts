@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { ComputeServiceDefinition, type FabricClient } from "../../src/api/index";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
-import { typedClient } from "../../src/wire/typed-client";
+import { typedClient } from "../../src/rpc/service/typed-client";
 import { IntentKind } from "../../generated/heddle/v1/member";
 import { Cluster, type Started } from "../support/cluster";
 import { eventually, Processes } from "../support/processes";

@@ -11,7 +11,7 @@ import { descriptorSetHash } from "../../src/wire/descriptor-set";
 import { incomingCall } from "../../src/wire/incoming-call";
 import { loadProtoContract, type ProtoContract } from "../../src/wire/proto-contract";
 import { reflectionServices } from "../../src/wire/reflection-service";
-import type { MountedService } from "../../src/wire/service-handlers";
+import type { MountedService } from "../../src/rpc/service/service-handlers";
 
 /** With everything that a converter of descriptors gets wrong first: imports, maps, enums, nested and well-known types. */
 const SHOP: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { HANDSHAKES_MAX, TlsHandshakes } from "../../src/relay/tls-handshakes";
+import { HANDSHAKES_MAX, TlsHandshakes } from "../../src/rpc/server/tls-handshakes";
 import { makeCertificates } from "../support/certificates";
 import { ManualClock } from "../support/manual-clock";
 

@@ -11,7 +11,7 @@ import { HeaderList } from "../../src/http2/header-list";
 import type { Http2Options } from "../../src/http2/options";
 import type { Http2Stream } from "../../src/http2/stream";
 import { systemClock } from "../../src/platform/system-clock";
-import { RelayConnection, type RelayConnectionOptions } from "../../src/relay/relay-connection";
+import { RelayConnection, type RelayConnectionOptions } from "../../src/rpc/client/subchannel";
 
 const HEAD = HeaderList.of([":status", "200", "content-type", "application/grpc"]);
 const TRAILERS = HeaderList.of(["grpc-status", "0"]);

@@ -14,7 +14,7 @@ import { DirectorServiceDefinition, FILE_DESCRIPTOR_SET, type WireMember } from 
 import { DescriptorCatalog } from "../../src/wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../../src/wire/descriptor-contract";
 import { DescriptorSet, descriptorSetHash } from "../../src/wire/descriptor-set";
-import { typedClient, type TypedClient } from "../../src/wire/typed-client";
+import { typedClient, type TypedClient } from "../../src/rpc/service/typed-client";
 import { computeService } from "../../src/worker/services/compute-service";
 import { inferenceService } from "../../src/worker/services/inference-service";
 import { TASKS } from "../../src/worker/tasks";

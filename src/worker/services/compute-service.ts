@@ -1,9 +1,9 @@
 import type { Clock } from "../../core/clock";
 import { CallError } from "../../core/errors";
 import { Status } from "../../core/status";
-import type { CallContext } from "../../wire/call-context";
+import type { CallContext } from "../../rpc/service/call-context";
 import { ComputeServiceDefinition, type ExecuteRequest } from "../../wire/contract";
-import { mountService, type MountedService } from "../../wire/service-handlers";
+import { mountService, type MountedService } from "../../rpc/service/service-handlers";
 import type { Task } from "../tasks/task";
 
 export interface ComputeServiceParts {

@@ -1,9 +1,9 @@
 import type { Clock } from "../../core/clock";
 import { HEDDLE_KEYS } from "../../core/heddle-metadata";
 import type { Logger } from "../../core/logger";
-import type { CallContext } from "../../wire/call-context";
+import type { CallContext } from "../../rpc/service/call-context";
 import { InferenceServiceDefinition, type GenerateRequest } from "../../wire/contract";
-import { mountService, type MountedService } from "../../wire/service-handlers";
+import { mountService, type MountedService } from "../../rpc/service/service-handlers";
 
 export interface InferenceServiceParts {
   readonly clock: Clock;

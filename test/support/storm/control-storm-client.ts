@@ -5,7 +5,7 @@ import { ErrorCode, errorCodeName } from "../../../src/http2/error-codes";
 import type { StreamHandler } from "../../../src/http2/handlers";
 import { HeaderList } from "../../../src/http2/header-list";
 import type { Http2Stream } from "../../../src/http2/stream";
-import { frameOf } from "../../../src/rpc/message-reader";
+import { frameOf } from "../../../src/rpc/framing/message-reader";
 import { engineOptions } from "../http2-parts";
 
 /** RST_STREAM goes out in one piece with HEADERS, or with the request; or when the answer's head, or a part of it, is here. */

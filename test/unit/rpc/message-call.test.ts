@@ -3,9 +3,9 @@ import fc from "fast-check";
 import type { CallEnd, IncomingCall, IncomingListener } from "../../../src/core/call";
 import { CallMetadata, type MetadataValue } from "../../../src/core/call-metadata";
 import { Status } from "../../../src/core/status";
-import { MemoryBudget } from "../../../src/rpc/memory-budget";
-import { MessageCall } from "../../../src/rpc/message-call";
-import { MessageReader } from "../../../src/rpc/message-reader";
+import { MemoryBudget } from "../../../src/rpc/server/memory-budget";
+import { MessageCall } from "../../../src/rpc/server/message-call";
+import { MessageReader } from "../../../src/rpc/framing/message-reader";
 import { ManualClock } from "../../support/manual-clock";
 
 const OK: Omit<CallEnd, "error"> = { status: Status.OK, message: "", trailers: new CallMetadata() };

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { CallEnd, CallStart, OutgoingCall } from "../../../src/core/call";
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { Status } from "../../../src/core/status";
-import { MessageConnection } from "../../../src/rpc/message-connection";
+import { MessageConnection } from "../../../src/rpc/client/message-connection";
 import { ManualClock } from "../../support/manual-clock";
 import { type StubCallee, StubConnection } from "../../support/stub-connection";
 

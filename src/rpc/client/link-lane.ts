@@ -1,0 +1,231 @@
+import type { Backoff } from "../../core/backoff";
+import type { Clock } from "../../core/clock";
+import { messageOf } from "../../core/errors";
+import type { HeaderList } from "../../http2/header-list";
+import type { WorkerCall } from "./client-call";
+import type { LinkOwner, WorkerLink } from "./client-link";
+
+export interface LaneParts {
+  readonly clock: Clock;
+  /** Between attempts to connect. */
+  readonly backoff: Backoff;
+  /** Begins to connect. */
+  dial(owner: LinkOwner): WorkerLink;
+  /** Whether there is to be a link even if nobody asks for it. */
+  readonly isKeptOpen: boolean;
+  /** Whether calls that are begun while the first link is being made wait for the outcome. */
+  readonly holdsCalls: boolean;
+  /** Whether calls can be begun; told at once, and of changes only. */
+  readinessChanged(ready: boolean, reason: string): void;
+}
+
+/** A link that held for as long starts the backoff anew. */
+const STEADY_MS = 5_000;
+
+/**
+ * Connections at once, those included that only end their calls. More are needed where the peer allows few streams on each, and where
+ * links are worn; 16 of each lane are little for a worker, and reset 250 calls a second for ever even if long calls keep every one open.
+ */
+const LINKS_MAX = 16;
+
+/** Calls that wait for a stream. */
+const WAITING_MAX = 1_000;
+
+/**
+ * Links to one worker that share the calls of one kind of callers.
+ * - N1 one link is current and takes the calls. A worn one is replaced, by one that has recovered or by a new one; until that is there it
+ *   goes on.
+ * - N2 with as many streams as the peer or the link allows, further links are opened and calls wait meanwhile, first come, first
+ *   served. Beyond LINKS_MAX nobody is replaced, and beyond WAITING_MAX calls are refused: they have not run.
+ * - N3 after GOAWAY a link takes no call, and calls above its last id have never begun.
+ */
+export class LinkLane implements LinkOwner {
+  readonly #parts: LaneParts;
+  /** All that are open, those being made and those that only end their calls included. */
+  readonly #links = new Set<WorkerLink>();
+  /** Takes the calls. */
+  #current: WorkerLink | undefined;
+  /** Being made. */
+  #next: WorkerLink | undefined;
+  #waiting: { readonly call: WorkerCall; readonly head: HeaderList }[] = [];
+  /** No attempt before: the one before it failed. */
+  #dialNotBeforeMs = 0;
+  #cancelRetry: (() => void) | undefined;
+  #closed = false;
+
+  constructor(parts: LaneParts) {
+    this.#parts = parts;
+  }
+
+  get isReady(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Whether a call can be begun: there is a link, or calls wait for the one that is being made. */
+  get takesCalls(): boolean {
+    return this.isReady || (this.#parts.holdsCalls && this.#next !== undefined);
+  }
+
+  get linkCount(): number {
+    return this.#links.size;
+  }
+
+  /** Opens a link unless one is being made, there are enough, or the last attempt failed a moment ago. */
+  dial(): void {
+    if (this.#closed || this.#next !== undefined || this.#links.size >= LINKS_MAX) return;
+    if (this.#dialNotBeforeMs > 0 && this.#parts.clock.monotonicMs() < this.#dialNotBeforeMs) return;
+    const link = this.#parts.dial(this);
+    this.#links.add(link);
+    this.#next = link;
+  }
+
+  /** Begins the call now, or when there is a stream for it. What goes wrong is the call's end. */
+  begin(call: WorkerCall, head: HeaderList): void {
+    const link = this.#current;
+    if (!this.takesCalls) call.refuse("WORKER_UNREACHABLE", "there is no connection");
+    else if (link === undefined) this.#wait(call, head);
+    else if (this.#waiting.length > 0) this.#wait(call, head);
+    else if (!start(link, call, head) && !this.#startElsewhere(call, head)) this.#wait(call, head);
+  }
+
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelRetry?.();
+    this.#current = undefined;
+    this.#next = undefined;
+    for (const link of [...this.#links]) link.close(reason);
+    this.#refuseWaiting(reason);
+  }
+
+  // ---- LinkOwner -------------------------------------------------------------------------------------------------------
+
+  linkReady(link: WorkerLink): void {
+    if (this.#closed || !link.isUsable) return;
+    if (this.#next === link) this.#next = undefined;
+    const before = this.#current;
+    if (before === undefined || (link !== before && before.isWorn) || (link.canStart && !before.canStart)) {
+      this.#take(link);
+    }
+    if (before === undefined) this.#parts.readinessChanged(true, "connected");
+    this.#serveWaiting();
+  }
+
+  linkWorn(link: WorkerLink): void {
+    if (this.#closed || this.#current !== link || this.#next !== undefined) return;
+    for (const other of this.#links) {
+      if (other !== link && other.canStart && !other.isWorn) return this.#take(other);
+    }
+    this.dial();
+  }
+
+  linkRetired(link: WorkerLink, reason: string): void {
+    if (!this.#closed) this.#leave(link, reason);
+  }
+
+  linkClosed(link: WorkerLink, reason: string): void {
+    this.#links.delete(link);
+    if (this.#closed) return;
+    if (this.#next === link) {
+      this.#next = undefined;
+      this.#failed(link);
+      if (this.#current === undefined) this.#refuseWaiting(reason);
+    }
+    this.#leave(link, reason);
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
+  #take(link: WorkerLink): void {
+    const before = this.#current;
+    this.#current = link;
+    link.wake();
+    if (before !== undefined && before !== link && before.isWorn) before.rest();
+  }
+
+  /** New calls take another link, if there is one. */
+  #leave(link: WorkerLink, reason: string): void {
+    if (this.#current === link) {
+      this.#current = undefined;
+      for (const other of this.#links) if (other !== link && other.isUsable) this.#current = other;
+      this.#current?.wake();
+      if (this.#current === undefined) {
+        this.#failed(link);
+        this.#parts.readinessChanged(false, reason);
+        this.#refuseWaiting(reason);
+      }
+    }
+    if (this.#parts.isKeptOpen && !this.#closed && this.#current === undefined && this.#next === undefined) {
+      this.#dialLater();
+    }
+  }
+
+  #dialLater(): void {
+    this.#cancelRetry?.();
+    const delayMs = Math.max(0, this.#dialNotBeforeMs - this.#parts.clock.monotonicMs());
+    this.#cancelRetry = this.#parts.clock.after(delayMs, () => {
+      this.#cancelRetry = undefined;
+      this.#dialNotBeforeMs = 0;
+      this.dial();
+    });
+  }
+
+  /** It is of no use, or not any more: the next attempt waits, longer each time unless this one held. */
+  #failed(link: WorkerLink): void {
+    if (link.ageMs >= STEADY_MS) this.#parts.backoff.reset();
+    this.#dialNotBeforeMs = this.#parts.clock.monotonicMs() + this.#parts.backoff.nextMs();
+  }
+
+  #startElsewhere(call: WorkerCall, head: HeaderList): boolean {
+    const link = this.#linkWithRoom();
+    return link !== undefined && link.canStart && start(link, call, head);
+  }
+
+  #wait(call: WorkerCall, head: HeaderList): void {
+    // Cancelled ones are taken out when it matters.
+    if (this.#waiting.length >= WAITING_MAX) this.#waiting = this.#waiting.filter((each) => !each.call.isOver);
+    if (this.#waiting.length >= WAITING_MAX) {
+      call.refuse("WORKER_UNREACHABLE", "the worker takes no more streams");
+      return;
+    }
+    this.#waiting.push({ call, head });
+    this.dial();
+  }
+
+  #serveWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const { call, head } = this.#waiting[0]!;
+      if (!call.isOver) {
+        const link = this.#linkWithRoom();
+        if (link === undefined || !start(link, call, head)) return;
+      }
+      this.#waiting.shift();
+    }
+  }
+
+  #linkWithRoom(): WorkerLink | undefined {
+    if (this.#current?.canStart === true) return this.#current;
+    for (const link of this.#links) {
+      if (!link.canStart) continue;
+      this.#take(link);
+      return link;
+    }
+    // Asked in vain, it tells when there is room.
+    return this.#current;
+  }
+
+  #refuseWaiting(reason: string): void {
+    for (const { call } of this.#waiting.splice(0)) if (!call.isOver) call.refuse("WORKER_UNREACHABLE", reason);
+  }
+}
+
+/** False: the link takes no more now. */
+function start(link: WorkerLink, call: WorkerCall, head: HeaderList): boolean {
+  try {
+    return link.start(call, head);
+  } catch (error) {
+    // A head that cannot be sent: nothing else may suffer for it.
+    call.refuse("INVALID_ARGUMENT", messageOf(error));
+    return true;
+  }
+}

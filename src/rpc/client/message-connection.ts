@@ -1,0 +1,210 @@
+import type { CallEnd, CallListener, CallStart, Connection, OutgoingCall } from "../../core/call";
+import { endOfAnswer, endOfError } from "../../core/call-end";
+import { CallMetadata } from "../../core/call-metadata";
+import type { CancelTimer, Clock } from "../../core/clock";
+import { FabricError, messageOf, type ErrorCode } from "../../core/errors";
+import { Status } from "../../core/status";
+import { ACCEPTED_ENCODINGS, decompress } from "../framing/message-encoding";
+import { frameOf, MessageReader, type ReceivedMessage } from "../framing/message-reader";
+import { userMetadataOf } from "../framing/user-metadata";
+
+export interface MessageConnectionOptions {
+  readonly clock: Clock;
+  /** Longest message that is sent, and of those received after decompression. What comes over the wire is bounded by the connection of chunks. */
+  readonly messageMaxBytes: number;
+  /** What peers see in their logs. */
+  readonly userAgent: string;
+}
+
+/** A connection whose calls are in whole messages, made of one whose calls are in chunks. */
+export class MessageConnection implements Connection {
+  readonly address: string;
+  readonly #inner: Connection;
+  readonly #options: MessageConnectionOptions;
+
+  constructor(inner: Connection, options: MessageConnectionOptions) {
+    this.address = inner.address;
+    this.#inner = inner;
+    this.#options = options;
+  }
+
+  start(call: CallStart, listener: CallListener): OutgoingCall {
+    return new OutgoingMessageCall(this.#inner, call, this.#options, listener);
+  }
+
+  isReady(): boolean {
+    return this.#inner.isReady();
+  }
+
+  onReadiness(listener: (ready: boolean, reason: string) => void): void {
+    this.#inner.onReadiness(listener);
+  }
+
+  close(): void {
+    this.#inner.close();
+  }
+}
+
+/**
+ * A call in whole messages.
+ * - O1 `ended` exactly once, after all messages that came before it, never from within `start`, `send` or `cancel`.
+ * - O2 no message while `pause` lasts; then the end waits too, but for a cancellation and the deadline.
+ */
+class OutgoingMessageCall implements OutgoingCall, CallListener {
+  readonly #listener: CallListener;
+  readonly #options: MessageConnectionOptions;
+  readonly #reader = new MessageReader();
+  readonly #inner: OutgoingCall;
+  readonly #path: string;
+  readonly #cancelDeadline: CancelTimer | undefined;
+  #encoding = "identity";
+  #over = false;
+  #paused = false;
+  #heldEnd: CallEnd | undefined;
+
+  constructor(connection: Connection, call: CallStart, options: MessageConnectionOptions, listener: CallListener) {
+    this.#listener = listener;
+    this.#options = options;
+    this.#path = call.path;
+    const { timeoutMs } = call;
+    if (timeoutMs !== undefined) {
+      this.#cancelDeadline = options.clock.after(timeoutMs, () =>
+        this.#fail("DEADLINE_EXCEEDED", `${call.path} took too long`),
+      );
+    }
+    const metadata = call.metadata.clone();
+    metadata.append("grpc-accept-encoding", ACCEPTED_ENCODINGS);
+    metadata.append("user-agent", options.userAgent);
+    this.#inner = connection.start({ ...call, metadata }, this);
+  }
+
+  // ---- OutgoingCall ----------------------------------------------------------------------------------------------------
+
+  send(bytes: Uint8Array): boolean {
+    if (this.#over) return true;
+    const { messageMaxBytes } = this.#options;
+    if (bytes.length > messageMaxBytes) {
+      const what = `a request of ${this.#path} has ${bytes.length} bytes: sent message larger than max (${messageMaxBytes})`;
+      queueMicrotask(() => this.#fail("MESSAGE_TOO_LARGE", what));
+      return true;
+    }
+    return this.#inner.send(frameOf(bytes));
+  }
+
+  halfClose(): void {
+    if (!this.#over) this.#inner.halfClose();
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#inner.cancel();
+    queueMicrotask(() => {
+      const error = new FabricError("CANCELLED", "cancelled here");
+      this.#end({ ...endOfError(error), error });
+    });
+  }
+
+  pause(): void {
+    if (this.#paused || this.#over) return;
+    this.#paused = true;
+    this.#inner.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#over) return;
+    this.#paused = false;
+    this.#deliver();
+    if (!this.#isStopped()) this.#inner.resume();
+  }
+
+  // ---- CallListener ----------------------------------------------------------------------------------------------------
+
+  headers(metadata: CallMetadata): void {
+    if (this.#over) return;
+    this.#encoding = metadata.text("grpc-encoding") ?? "identity";
+    this.#listener.headers(userMetadataOf(metadata));
+  }
+
+  message(chunk: Uint8Array): void {
+    if (this.#over) return;
+    this.#reader.push(chunk as Buffer);
+    this.#deliver();
+  }
+
+  drained(): void {
+    if (!this.#over) this.#listener.drained?.();
+  }
+
+  ended(end: CallEnd): void {
+    this.#heldEnd = end;
+    this.#deliver();
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
+  /** For the compiler, which believes that fields stay what they were found to be. */
+  #isStopped(): boolean {
+    return this.#paused || this.#over;
+  }
+
+  #deliver(): void {
+    while (!this.#isStopped()) {
+      const message = this.#reader.next();
+      if (message === undefined) break;
+      this.#take(message);
+    }
+    if (this.#over) return;
+    if (this.#paused) this.#reader.detach();
+    else if (this.#heldEnd !== undefined) this.#finish(this.#heldEnd);
+  }
+
+  #take({ flag, bytes }: ReceivedMessage): void {
+    if (flag === 0) this.#listener.message(bytes);
+    else if (flag === 1) this.#takeCompressed(bytes);
+    else this.#break(`a message has the flag ${flag}`);
+  }
+
+  #takeCompressed(bytes: Buffer): void {
+    const { messageMaxBytes } = this.#options;
+    let message: Buffer | undefined;
+    try {
+      message = decompress(bytes, this.#encoding, messageMaxBytes);
+    } catch (error) {
+      this.#break(`a compressed message cannot be read: ${messageOf(error)}`);
+      return;
+    }
+    if (message !== undefined) this.#listener.message(message);
+    else this.#fail("MESSAGE_TOO_LARGE", `an answer has over ${messageMaxBytes} bytes when it is decompressed`);
+  }
+
+  #finish(end: CallEnd): void {
+    if (end.status === Status.OK && !this.#reader.isBetweenMessages) {
+      this.#break("the answer ended within a message");
+      return;
+    }
+    this.#over = true;
+    this.#end({ ...end, trailers: userMetadataOf(end.trailers) });
+  }
+
+  /** The peer did not keep to the protocol: INTERNAL (gRPC statuscodes.md). */
+  #break(what: string): void {
+    this.#over = true;
+    this.#inner.cancel();
+    this.#end(endOfAnswer(Status.INTERNAL, what, new CallMetadata()));
+  }
+
+  /** Ends it from here. */
+  #fail(code: ErrorCode, what: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#inner.cancel();
+    const error = new FabricError(code, what);
+    this.#end({ ...endOfError(error), error });
+  }
+
+  #end(end: CallEnd): void {
+    this.#cancelDeadline?.();
+    this.#listener.ended(end);
+  }
+}

@@ -1,0 +1,146 @@
+import type { Duplex } from "node:stream";
+import { Backoff } from "../../core/backoff";
+import type { CallListener, CallStart, Connection, OutgoingCall } from "../../core/call";
+import type { Clock } from "../../core/clock";
+import type { Random } from "../../core/random";
+import type { HeaderList } from "../../http2/header-list";
+import { WORKER_BOUNDS } from "../bounds";
+import { LinkLane } from "./link-lane";
+import { RequestHeads } from "../framing/request-shapes";
+import { WorkerCall, type CallRoute } from "./client-call";
+import { WorkerLink, type LinkOwner } from "./client-link";
+
+export interface RelayConnectionOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly scheme: "http" | "https";
+  /** Begins to connect to the address. What is written meanwhile waits; what goes wrong is the stream's "error". */
+  dial(address: string): Duplex;
+  /** Interval of HTTP/2 PINGs after silence; 0 sends none. The answer is awaited for as long again. */
+  readonly keepaliveMs: number;
+  /** Messages larger than this end their call with MESSAGE_TOO_LARGE. */
+  readonly messageMaxBytes: number;
+  /** Longest pause between attempts to connect. */
+  readonly reconnectMaxMs: number;
+  /** From the attempt to the peer's SETTINGS. Default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** Calls that are begun while it connects wait for the outcome. Default: they are refused at once. */
+  readonly holdsCalls?: boolean;
+  /** Told once, by `close`. */
+  readonly onClose?: (() => void) | undefined;
+}
+
+/** A connection for calls of stormy clients is closed when none was made on it for as long. */
+const STORM_LINK_IDLE_MS = 10_000;
+
+/**
+ * The way to one worker: usually one HTTP/2 connection, which is made again when it breaks.
+ * - G1 ready means that new calls are taken by a connection whose peer has sent its SETTINGS.
+ * - G2 GOAWAY ends readiness at once, and calls above its last id as never begun.
+ * - G3 with as many streams as the peer allows, further connections are opened, and calls wait meanwhile.
+ * - G4 an attempt that has no SETTINGS in time has failed.
+ * - G5 calls of clients that cancel in storms take connections of their own: those of others neither wait for them nor share what they
+ *   wear out.
+ * - G6 a call whose caller cancels it in the turn of the loop in which it came is never sent.
+ *
+ * The deadline of a call is told to the worker, and enforced by whoever makes the call: forwardCall does so for its retries too.
+ */
+export class RelayConnection implements Connection, CallRoute {
+  readonly address: string;
+  readonly #options: RelayConnectionOptions;
+  readonly #heads: RequestHeads;
+  readonly #listeners: ((ready: boolean, reason: string) => void)[] = [];
+  readonly #calm: LinkLane;
+  readonly #stormy: LinkLane;
+  #closed = false;
+
+  constructor(address: string, options: RelayConnectionOptions) {
+    this.address = address;
+    this.#options = options;
+    this.#heads = new RequestHeads(address, options.scheme);
+    const { clock, holdsCalls = false } = options;
+    this.#calm = new LinkLane({
+      clock,
+      backoff: this.#newBackoff(),
+      dial: (owner) => this.#dial(owner, 0),
+      isKeptOpen: true,
+      holdsCalls,
+      readinessChanged: (ready, reason) => this.#tell(ready, reason),
+    });
+    this.#stormy = new LinkLane({
+      clock,
+      backoff: this.#newBackoff(),
+      dial: (owner) => this.#dial(owner, STORM_LINK_IDLE_MS),
+      isKeptOpen: false,
+      holdsCalls: false,
+      readinessChanged: () => {},
+    });
+    this.#calm.dial();
+  }
+
+  isReady(): boolean {
+    return this.#calm.isReady;
+  }
+
+  onReadiness(listener: (ready: boolean, reason: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  start(start: CallStart, listener: CallListener): OutgoingCall {
+    const call = new WorkerCall(listener, this.#options.messageMaxBytes, start.source);
+    if (this.#calm.takesCalls) call.beginThisTurn(this, this.#heads.of(start));
+    else queueMicrotask(() => call.isOver || call.refuse("WORKER_UNREACHABLE", "there is no connection"));
+    return call;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const wasReady = this.isReady();
+    this.#calm.close("the connection was closed here");
+    this.#stormy.close("the connection was closed here");
+    if (wasReady) this.#tell(false, "closed");
+    this.#listeners.length = 0;
+    this.#options.onClose?.();
+  }
+
+  // ---- CallRoute -------------------------------------------------------------------------------------------------------
+
+  begin(call: WorkerCall, head: HeaderList): void {
+    if (call.source?.isStormy !== true) {
+      this.#calm.begin(call, head);
+      return;
+    }
+    if (!this.#stormy.isReady) this.#stormy.dial();
+    (this.#stormy.isReady ? this.#stormy : this.#calm).begin(call, head);
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
+  #newBackoff(): Backoff {
+    const { random, reconnectMaxMs } = this.#options;
+    return new Backoff({ initialMs: Math.min(200, reconnectMaxMs), maxMs: reconnectMaxMs }, random);
+  }
+
+  #dial(owner: LinkOwner, idleTimeoutMs: number): WorkerLink {
+    const { clock, random, keepaliveMs, connectTimeoutMs = 5_000 } = this.#options;
+    return new WorkerLink(
+      {
+        clock,
+        random,
+        dial: () => this.#options.dial(this.address),
+        engine: {
+          ...WORKER_BOUNDS,
+          blankEndsAllowed: true,
+          ...(keepaliveMs > 0 ? { keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveMs } } : {}),
+          limits: { ...WORKER_BOUNDS.limits, prefaceTimeoutMs: connectTimeoutMs, idleTimeoutMs },
+        },
+      },
+      owner,
+    );
+  }
+
+  #tell(ready: boolean, reason: string): void {
+    for (const listener of this.#listeners) listener(ready, reason);
+  }
+}

@@ -1,0 +1,89 @@
+import type { CallStart } from "../../core/call";
+import type { CallMetadata } from "../../core/call-metadata";
+import { HeaderList } from "../../http2/header-list";
+import { formatTimeout, parseTimeout } from "./grpc-timeout";
+import { appendFields, contentTypeOf, HeaderLists, isGrpc, metadataOf, withoutBlankEnds } from "./header-shapes";
+
+/** The HTTP status of a request that is not gRPC. */
+export type Refusal = "405" | "415";
+
+/** What the head of a request says. Shared by all calls with the same head, so nobody may change it. */
+export interface RequestHead {
+  readonly path: string;
+  readonly metadata: CallMetadata;
+  readonly timeoutMs: number | undefined;
+  readonly contentType: string;
+  /** Set when it is no call. */
+  readonly refusal: Refusal | undefined;
+  /** `grpc-timeout` cannot be read. */
+  readonly hasBadTimeout: boolean;
+}
+
+/** Made once for each list, which is the same object for calls with the same head. */
+export function requestHeadOf(list: HeaderList): RequestHead {
+  return (list.derived ??= makeRequestHead(withoutBlankEnds(list))) as RequestHead;
+}
+
+function makeRequestHead(list: HeaderList): RequestHead {
+  const timeout = list.get("grpc-timeout");
+  const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
+  const metadata = metadataOf(list);
+  return {
+    path: list.get(":path")!,
+    metadata,
+    timeoutMs,
+    contentType: contentTypeOf(metadata),
+    refusal: refusalOf(list),
+    hasBadTimeout: timeout !== undefined && timeoutMs === undefined,
+  };
+}
+
+/** gRPC PROTOCOL-HTTP2, "Requests": POST, and a content-type of gRPC's, or 415. */
+function refusalOf(list: HeaderList): Refusal | undefined {
+  if (list.get(":method") !== "POST") return "405";
+  return isGrpc(list.get("content-type")) ? undefined : "415";
+}
+
+/** Pseudo-headers and `te`, after which `grpc-timeout` stands: gRPC wants it before what users set. */
+const FIELDS_BEFORE_TIMEOUT = 10;
+
+/** Heads that are remembered by their metadata; then all are forgotten, since those that are in use come back at once. */
+const HEADS_MAX = 16;
+
+/** Makes the heads of requests to one peer. */
+export class RequestHeads {
+  readonly #lists = new HeaderLists();
+  /** By metadata, which calls with the same head share: spares putting the fields together to find out that they are known. */
+  readonly #heads = new Map<CallMetadata, HeaderList>();
+  readonly #authority: string;
+  readonly #scheme: "http" | "https";
+
+  constructor(authority: string, scheme: "http" | "https") {
+    this.#authority = authority;
+    this.#scheme = scheme;
+  }
+
+  of({ path, metadata, timeoutMs }: CallStart): HeaderList {
+    const known = this.#heads.get(metadata);
+    const head = known !== undefined && known.fields[PATH_VALUE] === path ? known : this.#make(path, metadata);
+    if (timeoutMs === undefined) return head;
+    // Differs for each call, so that nothing is gained by remembering.
+    const fields = head.fields.slice();
+    fields.splice(FIELDS_BEFORE_TIMEOUT, 0, "grpc-timeout", formatTimeout(timeoutMs));
+    return HeaderList.of(fields, metadata.sensitiveKeys);
+  }
+
+  #make(path: string, metadata: CallMetadata): HeaderList {
+    const fields = [":method", "POST", ":scheme", this.#scheme, ":path", path, ":authority", this.#authority];
+    fields.push("te", "trailers");
+    if (metadata.text("content-type") === undefined) fields.push("content-type", contentTypeOf(metadata));
+    appendFields(fields, metadata);
+    const head = this.#lists.of(fields, metadata.sensitiveKeys);
+    if (metadata.sensitiveKeys.length > 0) return head; // secrets are not kept
+    if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
+    this.#heads.set(metadata, head);
+    return head;
+  }
+}
+
+const PATH_VALUE = 5;

@@ -1,0 +1,244 @@
+import type { Socket } from "node:net";
+import type { IncomingCall } from "../../core/call";
+import { endOfError } from "../../core/call-end";
+import { CallMetadata } from "../../core/call-metadata";
+import type { Clock } from "../../core/clock";
+import { FabricError } from "../../core/errors";
+import { type Logger, SILENT_LOGGER } from "../../core/logger";
+import type { Random } from "../../core/random";
+import { Status } from "../../core/status";
+import { ErrorCode } from "../../http2/error-codes";
+import type { StreamHandler } from "../../http2/handlers";
+import type { HeaderList } from "../../http2/header-list";
+import { type LimitCounters, type LimitName, newLimitCounters } from "../../http2/limits";
+import type { Http2Options } from "../../http2/options";
+import type { Http2Stream } from "../../http2/stream";
+import { trailersOnlyOf } from "../framing/answer-shapes";
+import { CLIENT_BOUNDS } from "../bounds";
+import { ClientConnection, type ClientConnectionParts } from "./server-connection";
+import { ConnectionGate, peerOf } from "./connection-gate";
+import { GRPC_CONTENT_TYPE } from "../framing/header-shapes";
+import { HttpAnswer } from "./http-answer";
+import { LimitLog } from "./limit-log";
+import { CONTROL_SHARE, NO_PORT_LIMITS, type PortLimits } from "./port-limits";
+import { QuietCalls } from "./quiet-calls";
+import { RelayCall } from "./server-call";
+import { requestHeadOf, type RequestHead } from "../framing/request-shapes";
+import { TcpListener } from "./tcp-listener";
+import { TlsHandshakes, type TlsSource } from "./tls-handshakes";
+
+export interface RelayServerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Default: says nothing. */
+  readonly logger?: Logger;
+  /** Default: plain text. */
+  readonly tls?: TlsSource | undefined;
+  readonly messageMaxBytes: number;
+  /** HTTP/2 PING to clients after silence; finds connections whose peer vanished. 0 sends none. */
+  readonly keepaliveMs: number;
+  /** What is not given is not bounded. */
+  readonly limits?: Partial<PortLimits>;
+  /** Whether a path is one of the director's own services. */
+  isControl(path: string): boolean;
+  /** Whether calls of this path last as long as their client lives, which should not be moved to another connection. Default: none. */
+  isLasting?(path: string): boolean;
+}
+
+/** Limits of the engine that are settings here. */
+const SETTING_OF: Partial<Record<LimitName, string>> = { headerListBytes: "HEDDLE_HEADER_LIST_MAX_BYTES" };
+
+/**
+ * Serves connections of clients, those of its own listening socket or those that it is given, and hands out their calls: the
+ * director's own to `onControl`, all others to `onCall`.
+ *
+ * - P1 what goes over a limit is refused with the setting's name, and costs no other connection or call anything.
+ */
+export class RelayServer {
+  /** How often clients went over each limit of the engine. */
+  readonly limitCounters: LimitCounters = newLimitCounters();
+  readonly #options: RelayServerOptions;
+  readonly #limits: PortLimits;
+  readonly #listener: TcpListener;
+  readonly #handshakes: TlsHandshakes | undefined;
+  readonly #gate: ConnectionGate;
+  readonly #log: LimitLog;
+  readonly #openStreams = { count: 0 };
+  readonly #quietCalls: QuietCalls;
+  readonly #connectionParts: ClientConnectionParts;
+  readonly #connections = new Set<ClientConnection>();
+  readonly #sockets = new Set<Socket>();
+  readonly #whenEmpty: (() => void)[] = [];
+  #draining = false;
+  #onControl: ((call: IncomingCall, connection: object) => void) | undefined;
+  #onCall: (call: IncomingCall) => void = (call) =>
+    call.finish({ status: Status.UNIMPLEMENTED, message: "no such method", trailers: new CallMetadata() });
+
+  constructor(options: RelayServerOptions) {
+    this.#options = options;
+    const { clock, tls, logger = SILENT_LOGGER } = options;
+    const limits = (this.#limits = { ...NO_PORT_LIMITS, ...options.limits });
+    this.#log = new LimitLog(clock, logger);
+    this.#gate = new ConnectionGate({ clock, log: this.#log, ...limits, isTls: tls !== undefined });
+    this.#listener = new TcpListener((socket) => this.accept(socket));
+    this.#quietCalls = new QuietCalls(clock, limits, () => [...this.#connections].flatMap((each) => each.calls()));
+    this.#connectionParts = this.#makeConnectionParts();
+    this.#handshakes =
+      tls &&
+      new TlsHandshakes({
+        clock,
+        tls,
+        timeoutMs: limits.handshakeTimeoutMs,
+        onSecure: (socket) => this.#serve(socket),
+        onTimeout: (socket) => this.#log.over("HEDDLE_TLS_HANDSHAKE_TIMEOUT_MS", peerOf(socket)),
+        onCrowdedOut: (socket) => this.#log.over("TLS handshakes at once", peerOf(socket)),
+        onUnauthorized: (socket, reason) => this.#log.unauthorized(peerOf(socket), reason),
+      });
+  }
+
+  /** Takes every call that is not for the director's own services. */
+  handleUnknown(onCall: (call: IncomingCall) => void): void {
+    this.#onCall = onCall;
+  }
+
+  /**
+   * Takes the calls of the director's own services; before it is said who does, `onCall` gets them. `connection` is the same
+   * object for all calls of a client's connection, and for no others.
+   */
+  handleControl(onControl: (call: IncomingCall, connection: object) => void): void {
+    this.#onControl = onControl;
+  }
+
+  /**
+   * Starts to listen; port 0 takes a free one. Resolves to the real address.
+   * @throws FabricError INVALID_ARGUMENT when the address cannot be bound
+   */
+  async listen(address: string, field: string): Promise<string> {
+    const bound = await this.#listener.listen(address, field);
+    this.#handshakes?.watch();
+    return bound;
+  }
+
+  /** Takes over a connection that was accepted, here or elsewhere, before anything was read from it. */
+  accept(socket: Socket): void {
+    const { remoteAddress = "" } = socket;
+    if (!this.#gate.admits(socket)) return;
+    socket.once("close", () => this.#gate.release(remoteAddress));
+    if (this.#handshakes === undefined) this.#serve(socket);
+    else this.#handshakes.begin(socket);
+  }
+
+  /** Takes no new connections; resolves when the calls in flight have ended. Goes on for as long as they do. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    this.#listener.close();
+    for (const connection of this.#connections) connection.drain();
+    return new Promise((resolve) => {
+      this.#whenEmpty.push(resolve);
+      this.#tellIfEmpty();
+    });
+  }
+
+  /** Ends everything at once. */
+  close(): void {
+    this.#listener.close();
+    this.#handshakes?.close();
+    for (const connection of [...this.#connections]) connection.destroy(ErrorCode.NO_ERROR, "the server is closed");
+    for (const socket of this.#sockets) socket.destroySoon();
+  }
+
+  #serve(socket: Socket): void {
+    const connection = new ClientConnection(socket, peerOf(socket), this.#connectionParts);
+    this.#connections.add(connection);
+    this.#quietCalls.watch();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    if (this.#draining) connection.drain();
+  }
+
+  #makeConnectionParts(): ClientConnectionParts {
+    const { clock, random } = this.#options;
+    return {
+      clock,
+      random,
+      limits: this.#limits,
+      engine: this.#engineOptions(),
+      begin: (connection, stream, headers, endStream) => this.#begin(connection, stream, headers, endStream),
+      over: (connection, limit) => {
+        // To be idle is no offence.
+        if (limit !== "idleTimeoutMs") this.#log.over(SETTING_OF[limit] ?? limit, connection.peer);
+      },
+      closed: (connection) => {
+        this.#connections.delete(connection);
+        if (this.#connections.size === 0) this.#quietCalls.rest();
+        this.#tellIfEmpty();
+      },
+    };
+  }
+
+  #engineOptions(): Omit<Http2Options, "clock" | "random"> {
+    const { keepaliveMs } = this.#options;
+    const { headerListMaxBytes, streamsPerConnectionMax, idleMs } = this.#limits;
+    return {
+      ...CLIENT_BOUNDS,
+      maxConcurrentStreams: streamsPerConnectionMax,
+      blankEndsAllowed: true,
+      limitCounters: this.limitCounters,
+      openStreams: this.#openStreams,
+      headersTooLargeAnswer: headersTooLarge(headerListMaxBytes),
+      limits: {
+        ...CLIENT_BOUNDS.limits,
+        headerListBytes: headerListMaxBytes,
+        // On the wire it may be longer than as HTTP/2 counts it, but not by much.
+        headerBlockBytes: Math.max(65_536, 2 * headerListMaxBytes),
+        continuationFrames: Math.max(32, Math.ceil(headerListMaxBytes / 2_048)),
+        idleTimeoutMs: idleMs,
+      },
+      ...(keepaliveMs > 0 ? { keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveMs } } : {}),
+    };
+  }
+
+  #begin(connection: ClientConnection, stream: Http2Stream, headers: HeaderList, endStream: boolean): StreamHandler {
+    const head = requestHeadOf(headers);
+    if (head.refusal !== undefined) return new HttpAnswer(stream, head.refusal, headers, endStream);
+    const { messageMaxBytes } = this.#options;
+    const call = new RelayCall(stream, head, connection.source, endStream, messageMaxBytes);
+    const isControl = this.#onControl !== undefined && this.#options.isControl(head.path);
+    const { callsMax } = this.#limits;
+    if (head.hasBadTimeout) {
+      call.finish(badTimeout(head));
+    } else if (this.#openStreams.count > (isControl ? callsMax * (1 + CONTROL_SHARE) : callsMax)) {
+      this.#log.over("HEDDLE_CALLS_MAX", connection.peer);
+      call.finish(tooManyCalls(callsMax));
+    } else if (isControl) {
+      // Watches and Attach streams have a silence of their own.
+      call.mayBeQuiet = true;
+      if (this.#options.isLasting?.(head.path)) connection.keep();
+      this.#onControl!(call, connection);
+    } else {
+      this.#onCall(call);
+    }
+    return call;
+  }
+
+  #tellIfEmpty(): void {
+    if (this.#connections.size > 0) return;
+    for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+}
+
+function badTimeout({ path }: RequestHead) {
+  return endOfError(new FabricError("INVALID_ARGUMENT", `the call of ${path} has a malformed grpc-timeout`));
+}
+
+function tooManyCalls(callsMax: number) {
+  const what = `${callsMax} calls are in flight at this director: try later, another director, or raise HEDDLE_CALLS_MAX`;
+  return endOfError(new FabricError("TOO_MANY_CALLS", what));
+}
+
+/** RFC 9113 §10.5.1 lets a server answer rather than reset, and gRPC's callers see the message of an answer alone. */
+function headersTooLarge(bytesMax: number): HeaderList {
+  const what = `the request's headers have over ${bytesMax} bytes (HEDDLE_HEADER_LIST_MAX_BYTES)`;
+  const end = endOfError(new FabricError("METADATA_TOO_LARGE", what));
+  return trailersOnlyOf(GRPC_CONTENT_TYPE, end);
+}

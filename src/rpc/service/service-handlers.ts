@@ -1,0 +1,59 @@
+import type { IncomingCall } from "../../core/call";
+import type { CallContext } from "./call-context";
+import { serveCall, type ServedMethod } from "./serve-call";
+import {
+  pathOf,
+  type MethodDefinition,
+  type RequestOf,
+  type ResponseInput,
+  type ServiceDefinition,
+} from "./service-definition";
+import { endOfHandlerError } from "../../wire/status-mapping";
+
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Serves one method: streams are async iterables, everything else a value or a promise of one. */
+export type Handler<M extends MethodDefinition> = (
+  request: M["requestStream"] extends true ? AsyncIterable<RequestOf<M>> : RequestOf<M>,
+  context: CallContext,
+) => M["responseStream"] extends true ? AsyncIterable<ResponseInput<M>> : MaybePromise<ResponseInput<M>>;
+
+/** A handler for every method of a service, typed by its generated definition. */
+export type Handlers<S extends ServiceDefinition> = { readonly [K in keyof S["methods"]]: Handler<S["methods"][K]> };
+
+/** A service with its handlers, in bytes. */
+export interface MountedService {
+  readonly fullName: string;
+  /** By path. */
+  readonly methods: ReadonlyMap<string, (call: IncomingCall) => void>;
+}
+
+export interface MountOptions {
+  /** How an error of a handler ends the call. Default: CallError as it says, everything else INTERNAL. */
+  readonly endOfError?: ServedMethod["endOfError"];
+}
+
+/** Joins a generated definition and its handlers. @throws TypeError when a handler is missing */
+export function mountService<S extends ServiceDefinition>(
+  definition: S,
+  handlers: Handlers<S>,
+  options: MountOptions = {},
+): MountedService {
+  const methods = new Map<string, (call: IncomingCall) => void>();
+  for (const [key, method] of Object.entries(definition.methods)) {
+    const handler = (handlers as Record<string, ServedMethod["handler"] | undefined>)[key];
+    if (typeof handler !== "function") {
+      throw new TypeError(`no handler for ${definition.fullName}/${method.name}: pass a function named "${key}"`);
+    }
+    const served: ServedMethod = {
+      requestStream: method.requestStream,
+      responseStream: method.responseStream,
+      decode: (bytes) => method.requestType.decode(bytes) as unknown,
+      encode: (message) => method.responseType.encode(method.responseType.fromPartial(message)).finish(),
+      handler: handler.bind(handlers),
+      endOfError: options.endOfError ?? endOfHandlerError,
+    };
+    methods.set(pathOf(definition, method), (call) => serveCall(call, served));
+  }
+  return { fullName: definition.fullName, methods };
+}

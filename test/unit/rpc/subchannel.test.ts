@@ -1,0 +1,160 @@
+import { CallMetadata } from "../../../src/core/call-metadata";
+import { ErrorCode } from "../../../src/http2/error-codes";
+import { systemClock } from "../../../src/platform/system-clock";
+import type { RelayConnection, RelayConnectionOptions } from "../../../src/rpc/client/subchannel";
+import { answer, begin, settled, until, WorkerEnds, type WorkerEndsOptions } from "../../support/fake-worker-ends";
+
+describe("RelayConnection", () => {
+  let connection: RelayConnection;
+  let workers: WorkerEnds;
+
+  afterEach(() => {
+    connection.close();
+    workers.destroy();
+  });
+
+  function dial(ends: WorkerEndsOptions = {}, options: Partial<RelayConnectionOptions> = {}): void {
+    workers = new WorkerEnds(ends);
+    connection = workers.relay({ clock: systemClock, ...options });
+  }
+
+  async function ready(ends: WorkerEndsOptions = {}, options: Partial<RelayConnectionOptions> = {}): Promise<void> {
+    dial(ends, options);
+    await until(() => connection.isReady());
+  }
+
+  /** What the picker is told, in order. */
+  function told(): string[] {
+    const reasons: string[] = [];
+    connection.onReadiness((isReady, reason) => reasons.push(`${isReady ? "ready" : "not"}: ${reason}`));
+    return reasons;
+  }
+
+  it("sends a request as gRPC wants it, with what the client said unchanged", async () => {
+    await ready();
+    const said = { "content-type": "application/grpc+json", "grpc-encoding": "gzip", "x-key-bin": "AP8=" };
+    begin(connection, { metadata: CallMetadata.of({ ...said, te: "ignored" }) });
+    await until(() => workers.heads.length === 1);
+    const [head] = workers.heads;
+    const asked = { ":method": "POST", ":path": "/a.B/C", te: "trailers", "grpc-timeout": "1500000u", ...said };
+    expect(Object.keys(asked).map((name) => head!.get(name))).toEqual(Object.values(asked));
+  });
+
+  it("G2: GOAWAY ends readiness; the calls above its last id have not run, those below go on", async () => {
+    await ready();
+    const first = begin(connection);
+    await until(() => workers.streams.length === 1);
+    const reasons = told();
+    workers.servers[0]!.shutdown(60_000);
+    await until(() => !connection.isReady());
+    expect(reasons).toEqual(["not: the server is closing the connection"]);
+    answer(workers.streams[0]!);
+    expect((await first.ended).status).toBe(0);
+    await until(() => connection.isReady());
+    expect(workers.servers).toHaveLength(2);
+  });
+
+  it("a refused stream has not run; a reset or a lost one may have", async () => {
+    await ready();
+    workers.onStream = (stream) => stream.reset(ErrorCode.REFUSED_STREAM);
+    expect((await begin(connection).ended).error?.code).toBe("WORKER_UNREACHABLE");
+    workers.onStream = (stream) => stream.reset(ErrorCode.INTERNAL_ERROR);
+    expect((await begin(connection).ended).error?.code).toBe("WORKER_LOST");
+    workers.onStream = () => workers.servers[0]!.destroy();
+    expect((await begin(connection).ended).error?.code).toBe("WORKER_LOST");
+  });
+
+  it("G3: opens further connections where the worker allows few streams, and carries all calls", async () => {
+    await ready({ http2: { maxConcurrentStreams: 3 } });
+    const calls = Array.from({ length: 10 }, () => begin(connection));
+    await until(() => workers.streams.length > 3);
+    workers.onStream = answer;
+    for (const stream of [...workers.streams]) answer(stream);
+    const ends = await Promise.all(calls.map(({ ended }) => ended));
+    expect(new Set(ends.map(({ status }) => status))).toEqual(new Set([0]));
+    expect(workers.servers.length).toBeGreaterThan(1);
+  });
+
+  it("G3: 1,000 calls wait for a stream, one more has not run; those that are cancelled meanwhile count for nothing", async () => {
+    await ready({ http2: { maxConcurrentStreams: 0 } });
+    const waiting = Array.from({ length: 1_000 }, () => begin(connection));
+    await settled();
+    const refused = await begin(connection).ended;
+    expect(refused.error?.code).toBe("WORKER_UNREACHABLE");
+    for (const { call } of waiting.slice(0, 10)) call.cancel();
+    const more = begin(connection);
+    await settled();
+    more.call.cancel();
+    expect((await more.ended).error?.code).toBe("CANCELLED");
+  });
+
+  it("G4: a worker that never speaks is given up, and dialled again", async () => {
+    dial({ isMute: true }, { connectTimeoutMs: 20 });
+    await until(() => workers.dials >= 2);
+    expect(connection.isReady()).toBe(false);
+  });
+
+  it("G6: a call that is cancelled in the turn in which it came is never sent", async () => {
+    await ready();
+    const hasty = begin(connection, { path: "/a.B/Hasty" });
+    hasty.call.send(Buffer.from("request"));
+    hasty.call.halfClose();
+    hasty.call.cancel();
+    expect((await hasty.ended).error?.code).toBe("CANCELLED");
+    begin(connection, { path: "/a.B/Patient" });
+    await until(() => workers.heads.length === 1);
+    expect(workers.heads[0]!.get(":path")).toBe("/a.B/Patient");
+  });
+
+  it("a head that cannot be sent fails its own call only", async () => {
+    await ready();
+    const bad = await begin(connection, { path: "" }).ended;
+    expect(bad.error?.code).toBe("INVALID_ARGUMENT");
+    workers.onStream = answer;
+    expect((await begin(connection).ended).status).toBe(0);
+  });
+
+  describe("tells the picker in the tick in which it learns that the worker takes no calls", () => {
+    /** Whether it was ready still when the call was told its end: whoever tries again must not pick the same worker. */
+    async function readyAtEnd(breakIt: () => void): Promise<{ wasReady: boolean; code: string | undefined }> {
+      let wasReady = true;
+      const ended = new Promise<string | undefined>((resolve) => {
+        connection.start(
+          { path: "/a.B/C", metadata: new CallMetadata() },
+          {
+            headers: () => {},
+            message: () => {},
+            ended: (end) => {
+              // All that the end of the connection says is said within one task.
+              queueMicrotask(() => {
+                wasReady = connection.isReady();
+                resolve(end.error?.code);
+              });
+            },
+          },
+        );
+      });
+      await until(() => workers.streams.length === 1);
+      breakIt();
+      return { code: await ended, wasReady };
+    }
+
+    it("when the connection breaks", async () => {
+      await ready();
+      const [server] = workers.servers;
+      expect(await readyAtEnd(() => server!.destroy(ErrorCode.INTERNAL_ERROR, "broken"))).toEqual({
+        code: "WORKER_LOST",
+        wasReady: false,
+      });
+    });
+
+    it("when the worker no longer answers PINGs", async () => {
+      await ready({}, { keepaliveMs: 20 });
+      const [server] = workers.servers;
+      // A process that stands still: what is sent to it is not read.
+      const frozen = readyAtEnd(() => workers.freeze(0));
+      expect(await frozen).toEqual({ code: "WORKER_LOST", wasReady: false });
+      expect(server!.isClosed).toBe(false);
+    });
+  });
+});
