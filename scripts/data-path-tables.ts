@@ -11,7 +11,7 @@ import {
 } from "../src/http2/limits";
 import { type Http2Options, resolveOptions, type ResolvedOptions } from "../src/http2/options";
 import { systemClock } from "../src/platform/system-clock";
-import { CLIENT_BOUNDS, WORKER_BOUNDS } from "../src/rpc/bounds";
+import { ACCEPTED_BOUNDS, DIALED_BOUNDS } from "../src/rpc/bounds";
 
 /** Settings of a director that bound what calls may cost it. */
 const BOUNDING_SETTINGS = [
@@ -40,8 +40,8 @@ function settingsTable(): string {
 }
 
 function buffersTable(): string {
-  const client = optionsOf(CLIENT_BOUNDS);
-  const worker = optionsOf(WORKER_BOUNDS);
+  const client = optionsOf(ACCEPTED_BOUNDS);
+  const worker = optionsOf(DIALED_BOUNDS);
   const row = (what: string, of: (options: ResolvedOptions) => number) =>
     `| ${what} | ${bytes(of(client))} | ${bytes(of(worker))} |`;
   return [
@@ -61,10 +61,10 @@ function buffersTable(): string {
 
 /** The most that peers who stopped reading or never finish can make a director hold, by the windows above. */
 function sumsTable(): string {
-  const client = optionsOf(CLIENT_BOUNDS);
-  const worker = optionsOf(WORKER_BOUNDS);
+  const client = optionsOf(ACCEPTED_BOUNDS);
+  const worker = optionsOf(DIALED_BOUNDS);
   const { retryBufferBytes, retryMemoryBytes, callsMax, connectionsMax, streamsPerConnectionMax } = directorSettings;
-  const growth = CLIENT_BOUNDS.windowGrowth.budget.leftBytes; // nothing of it is taken here
+  const growth = ACCEPTED_BOUNDS.windowGrowth.budget.leftBytes; // nothing of it is taken here
   const row = (who: string, sum: string, total: number) => `| ${who} | ${sum} | ${mebibytes(total)} |`;
   const stalled = worker.streamWindowBytes + client.writeHighWaterBytes;
   return [
@@ -95,8 +95,8 @@ function sumsTable(): string {
 }
 
 function limitsTable(): string {
-  const client: Partial<Limits> = CLIENT_BOUNDS.limits ?? {};
-  const worker: Partial<Limits> = WORKER_BOUNDS.limits ?? {};
+  const client: Partial<Limits> = ACCEPTED_BOUNDS.limits ?? {};
+  const worker: Partial<Limits> = DIALED_BOUNDS.limits ?? {};
   const tables = { ...RATE_LIMITS, ...SIZE_LIMITS, ...TIME_LIMITS };
   const rows = Object.entries(tables).map(([key, { answer, doc }]) => {
     const name = key as keyof Limits;

@@ -1,8 +1,8 @@
 import type { Connection } from "../core/call";
+import { rpcConnection } from "../rpc/client/rpc-connection";
 import { GrpcConnection } from "../wire/grpc-connection";
 import type { LiveTls } from "../wire/live-tls";
 import { channelCredentials, dialingTls } from "../wire/tls";
-import { engineConnection } from "./engine-ends";
 import { packageVersion, type ProcessParts } from "./process-parts";
 
 /** Settings of workers and clients that say how they connect to others. */
@@ -25,7 +25,7 @@ export function connector(settings: ConnectorSettings, { clock, random }: Proces
   const dialing = dialingTls(tls);
   const userAgent = `heddle/${packageVersion()}`;
   return (address, { keepaliveMs = 0 } = {}) =>
-    engineConnection(address, {
+    rpcConnection(address, {
       clock,
       random,
       tls: dialing,

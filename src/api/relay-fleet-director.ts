@@ -9,10 +9,10 @@ import { RelayFleet } from "../relay-process/relay-fleet";
 import { ConnectionGate } from "../rpc/server/connection-gate";
 import { LimitLog } from "../rpc/server/limit-log";
 import { TcpListener } from "../rpc/server/tcp-listener";
-import type { RelayServer } from "../rpc/server/port";
+import type { Port } from "../rpc/server/port";
 import { MessageServices } from "../rpc/server/message-services";
 import { openRelayProcess } from "./relay-child";
-import { relayServer } from "./relay-parts";
+import { relayPort } from "./relay-parts";
 import type { ProcessParts } from "./process-parts";
 import type { RelaySettings } from "./relay-program";
 
@@ -26,7 +26,7 @@ export class RelayFleetServer implements DirectorServer {
   readonly #gate: ConnectionGate;
   readonly #listener: TcpListener;
   /** Serves what the relay processes pass on. */
-  readonly #private: RelayServer;
+  readonly #private: Port;
   readonly #privateListener: Server;
   #folder = "";
 
@@ -37,9 +37,9 @@ export class RelayFleetServer implements DirectorServer {
     const { streamsPerConnectionMax, headerListMaxBytes } = config;
     // The relay processes have checked the rest.
     const limits = { streamsPerConnectionMax, headerListMaxBytes };
-    const isControl = (path: string) => control.has(path);
-    this.#private = relayServer(config, { ...parts, tls: undefined, limits, isControl });
-    this.#private.handleControl((call, connection) => control.serve(call, connection));
+    const isOwn = (path: string) => control.has(path);
+    this.#private = relayPort(config, { ...parts, tls: undefined, limits, isOwn });
+    this.#private.handleOwn((call, connection) => control.serve(call, connection));
     this.#privateListener = createServer((socket) => this.#private.accept(socket));
     this.fleet = new RelayFleet({
       ...parts,

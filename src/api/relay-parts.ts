@@ -1,14 +1,13 @@
 import type { DirectorConfig } from "../config/director-settings";
 import type { Connection } from "../core/call";
 import { dialer } from "../rpc/client/dial";
-import { RelayConnection, type RelayConnectionOptions } from "../rpc/client/subchannel";
+import { Subchannel, type SubchannelOptions } from "../rpc/client/subchannel";
 import type { PortLimits } from "../rpc/server/port-limits";
-import { RelayServer } from "../rpc/server/port";
-import { MessageServices } from "../rpc/server/message-services";
+import { Port, type PortOptions } from "../rpc/server/port";
+import { RpcServer } from "../rpc/server/rpc-server";
 import { ATTACH_PATH } from "../wire/attach-stream";
 import type { LiveTls } from "../wire/live-tls";
 import { dialingTls, servingTls } from "../wire/tls";
-import { EngineServer } from "./engine-ends";
 import type { ProcessParts } from "./process-parts";
 
 /**
@@ -20,30 +19,38 @@ const CLIENT_KEEPALIVE_MS = 20_000;
 /** The :authority of calls of the director's own services. */
 const CONTROL_NAME = "localhost";
 
-export interface RelayServerParts extends ProcessParts {
+export interface PortParts extends ProcessParts {
   /** Undefined: plain text, whatever the settings say. */
   readonly tls: LiveTls | undefined;
   /** Default: all that the settings say. */
   readonly limits?: Partial<PortLimits>;
-  /** Whether a path is one of the director's own services. */
-  isControl(path: string): boolean;
 }
 
 /** A director's port in its own process. */
-export function directorServer(config: DirectorConfig, parts: ProcessParts, tls: LiveTls): EngineServer {
-  const services = new MessageServices(parts.clock, config.messageMaxBytes);
-  return new EngineServer(services, relayServer(config, { ...parts, tls, isControl: (path) => services.has(path) }));
+export function directorServer(config: DirectorConfig, parts: ProcessParts, tls: LiveTls): RpcServer {
+  return new RpcServer(portOptions(config, { ...parts, tls }));
 }
 
-export function relayServer(config: DirectorConfig, parts: RelayServerParts): RelayServer {
-  return new RelayServer({
-    limits: portLimits(config),
-    ...parts,
-    tls: parts.tls && servingTls(parts.tls),
+/** A port whose own services are served elsewhere. */
+export function relayPort(
+  config: DirectorConfig,
+  parts: PortParts & { readonly isOwn: (path: string) => boolean },
+): Port {
+  return new Port({ ...portOptions(config, parts), isOwn: parts.isOwn });
+}
+
+function portOptions(config: DirectorConfig, parts: PortParts): Omit<PortOptions, "isOwn"> {
+  const { clock, random, logger, tls, limits = portLimits(config) } = parts;
+  return {
+    clock,
+    random,
+    logger,
+    limits,
+    tls: tls && servingTls(tls),
     messageMaxBytes: config.messageMaxBytes,
     keepaliveMs: CLIENT_KEEPALIVE_MS,
     isLasting: (path) => path === ATTACH_PATH,
-  });
+  };
 }
 
 /** What the director's port may cost. */
@@ -70,7 +77,7 @@ export function workerConnections(config: DirectorConfig, { clock, random }: Pro
   const dialing = dialingTls(tls);
   const dial = dialer(dialing?.context, "lent");
   return (address: string, keepaliveMs: number): Connection =>
-    new RelayConnection(address, {
+    new Subchannel(address, {
       clock,
       random,
       scheme: dialing === undefined ? "http" : "https",
@@ -86,9 +93,9 @@ export function workerConnections(config: DirectorConfig, { clock, random }: Pro
 export function controlConnection(
   config: DirectorConfig,
   { clock, random }: ProcessParts,
-  dial: RelayConnectionOptions["dial"],
+  dial: SubchannelOptions["dial"],
 ): Connection {
-  return new RelayConnection(CONTROL_NAME, {
+  return new Subchannel(CONTROL_NAME, {
     clock,
     random,
     scheme: "http",

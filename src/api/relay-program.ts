@@ -9,7 +9,7 @@ import type { FromRelay, ToRelay } from "../relay-process/messages";
 import { ControlLinks } from "../relay-process/control-links";
 import { RelayProcess } from "../relay-process/relay-process";
 import { liveTls } from "./process-parts";
-import { controlConnection, portLimits, relayServer, workerConnections } from "./relay-parts";
+import { controlConnection, portLimits, relayPort, workerConnections } from "./relay-parts";
 
 /** What a relay process is told first. */
 export interface RelaySettings {
@@ -42,7 +42,7 @@ export function startRelay(
   const unbounded = { connectionsMax: Infinity, connectionsPerAddressMax: Infinity };
   const limits = { ...portLimits(config), ...unbounded, callsMax: Math.ceil(config.callsMax / config.relayWorkers) };
   const tls = liveTls(config, parts);
-  const server = relayServer(config, { ...parts, tls, limits, isControl: (path) => ownPaths.has(path) });
+  const server = relayPort(config, { ...parts, tls, limits, isOwn: (path) => ownPaths.has(path) });
   const connectWorker = workerConnections(config, parts, tls);
   const relay = new RelayProcess({
     ...parts,
@@ -53,7 +53,7 @@ export function startRelay(
     send,
   });
   const control = new ControlLinks(parts.clock, () => controlConnection(config, parts, () => connect(controlSocket)));
-  server.handleControl((call, connection) => control.pass(call, connection));
+  server.handleOwn((call, connection) => control.pass(call, connection));
   return {
     receive: (message, socket) => {
       switch (message.kind) {

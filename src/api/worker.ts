@@ -17,13 +17,13 @@ import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
 import { mountService, type Handlers, type MountedService } from "../rpc/service/service-handlers";
 import type { ServiceDefinition } from "../rpc/service/service-definition";
+import { RpcServer } from "../rpc/server/rpc-server";
 import { serverCredentials, servingTls } from "../wire/tls";
 import { computeService } from "../worker/services/compute-service";
 import { inferenceService } from "../worker/services/inference-service";
 import { TASKS } from "../worker/tasks";
 import { Worker, type WorkerServer } from "../worker/worker";
 import { connector } from "./connector";
-import { engineServer } from "./engine-ends";
 import { liveTls, newId, packageVersion, processParts } from "./process-parts";
 
 export { CallError } from "../core/errors";
@@ -81,7 +81,7 @@ export function createWorker(options: WorkerOptions = {}): Worker {
   const { messageMaxBytes } = config;
   const server =
     config.transport === "engine"
-      ? engineServer({ ...parts, messageMaxBytes, keepaliveMs: 0, tls: servingTls(tls) })
+      ? new RpcServer({ ...parts, messageMaxBytes, keepaliveMs: 0, tls: servingTls(tls) })
       : new GrpcServer({ credentials: serverCredentials(tls), messageMaxBytes, keepaliveMs: 0 });
   const health = describe(server, served, contract);
   const sampler = systemHostLoad();

@@ -1,6 +1,6 @@
 import type { CallEnd } from "./call";
 import { CallMetadata } from "./call-metadata";
-import { ERRORS, FabricError, type ErrorCode } from "./errors";
+import { CallError, ERRORS, FabricError, messageOf, type ErrorCode } from "./errors";
 import { HEDDLE_KEYS } from "./heddle-metadata";
 import { Status } from "./status";
 
@@ -17,6 +17,14 @@ export function endOfError(error: FabricError): Omit<CallEnd, "error"> {
   const trailers = new CallMetadata();
   trailers.append(HEDDLE_KEYS.error, error.code);
   return { status: error.status, message: safeMessage(error.message), trailers };
+}
+
+/** What a handler threw, as a status. Only CallError chooses its own; of anything else the message is passed on. */
+export function endOfHandlerError(error: unknown): Omit<CallEnd, "error"> {
+  if (error instanceof CallError) {
+    return { status: error.status, message: safeMessage(error.message), trailers: new CallMetadata() };
+  }
+  return endOfError(new FabricError("HANDLER_FAILED", messageOf(error), { cause: error }));
 }
 
 /** What stacks that are not ours say of a message over their limit. */

@@ -1,8 +1,7 @@
-import { endOfError } from "../core/call-end";
+import { endOfError, endOfHandlerError } from "../core/call-end";
 import { FabricError } from "../core/errors";
 import { DirectorServiceDefinition } from "../wire/contract";
 import { mountService, type MountedService } from "../rpc/service/service-handlers";
-import { endOfHandlerError } from "../wire/status-mapping";
 import { assignmentRpcs, type AssignmentRpcsParts } from "./assignment-rpcs";
 import { clusterRpcs, type ClusterRpcsParts } from "./cluster-rpcs";
 import { memberRpcs, type MemberRpcsParts } from "./member-rpcs";

@@ -1,15 +1,15 @@
 import { WindowBudget } from "../http2/flow-window";
 import type { Http2Options } from "../http2/options";
 
-/** What connections of the relay may hold and stand, in one place, since one side's bounds are the other's load. */
+/** What connections may hold and stand, in one place, since one side's bounds are the other's load. */
 
 type Windows = Required<Pick<Http2Options, "streamWindowBytes" | "connectionWindowBytes" | "windowGrowth">>;
 type Bounds = Windows & Pick<Http2Options, "writeHighWaterBytes" | "limits">;
 
-/** Of connections that pass on what they receive. */
+/** Of connections that may pass on what they receive. */
 const WINDOWS: Windows = {
   /**
-   * What a peer may send on one stream before the other side took it. 64 KiB: of 1,000 calls that wait for slow peers the relay
+   * What a peer may send on one stream before the other side took it. 64 KiB: of 1,000 calls that wait for slow peers a relay
    * holds 64 MiB. Enough for 500 Mbit/s at 1 ms.
    */
   streamWindowBytes: 65_536,
@@ -23,26 +23,26 @@ const WINDOWS: Windows = {
   connectionWindowBytes: 0x7fff_ffff,
 };
 
-/** Connections of clients. */
-export const CLIENT_BOUNDS: Bounds = {
+/** Connections that we accept. */
+export const ACCEPTED_BOUNDS: Bounds = {
   ...WINDOWS,
   limits: {
-    // Callers cancel in storms, and gateways and other directors for many callers at once: 10,000 a second must pass, and bursts of
+    // Callers cancel in storms, and gateways and relays for many callers at once: 10,000 a second must pass, and bursts of
     // twice that. Beyond it is a flood.
     peerResets: { burst: 20_000, perSecond: 20_000 },
   },
 };
 
-/** Connections to workers. */
-export const WORKER_BOUNDS: Bounds = {
+/** Connections that we make. */
+export const DIALED_BOUNDS: Bounds = {
   ...WINDOWS,
-  /** What may wait for the socket. More than a client's share: all clients' requests go through it, and there is one per worker. */
+  /** What may wait for the socket. More than a client's share: all clients' requests go through it, and there is one per server. */
   writeHighWaterBytes: 1_048_576,
   limits: {
     // Servers that answer before the request is whole reset the rest of it with NO_ERROR (RFC 9113 §8.1): no flood, but one for
     // each such call.
     peerResets: { burst: 100_000, perSecond: 100_000 },
-    // What is under way when a call is cancelled is up to a window of frames as small as the worker's messages: 600 of 100 bytes.
+    // What is under way when a call is cancelled is up to a window of frames as small as the server's messages: 600 of 100 bytes.
     // They cost less than those that are wanted, and the connection is all callers'.
     closedStreamFrames: { burst: 1_000_000, perSecond: 1_000_000 },
   },

@@ -6,7 +6,7 @@ import { asBuffer } from "./bytes";
 import type { ProtoService } from "./proto-contract";
 import { serveCall, type ServedMethod } from "../rpc/service/serve-call";
 import type { MountedService } from "../rpc/service/service-handlers";
-import { endOfHandlerError } from "./status-mapping";
+import { endOfHandlerError } from "../core/call-end";
 
 /**
  * Joins a contract that was loaded at run time and the handlers of a user's module. A handler is an exported function named like the method,

@@ -1,3 +1,4 @@
+import type { DialingTls } from "../rpc/client/rpc-connection";
 import { createSecureContext, type SecureContext } from "node:tls";
 
 import { type ChannelCredentials, credentials, experimental, ServerCredentials } from "@grpc/grpc-js";
@@ -41,13 +42,6 @@ export function servingTls(tls: LiveTls) {
 }
 
 /** For connections that `node:tls` makes; undefined for plain text. */
-export interface DialingTls {
-  /** To be asked for each connection. */
-  context(): SecureContext;
-  /** Keeps the files watched until it is ended by what it returns. */
-  watch(): () => void;
-}
-
 export function dialingTls(tls: LiveTls): DialingTls | undefined {
   if (tls.current.ca === undefined) return undefined;
   return { context: () => dialingContext(tls.current), watch: () => tls.watch(() => {}) };

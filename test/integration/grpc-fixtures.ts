@@ -1,6 +1,7 @@
 import type { CallEnd, CallListener, CallStart, IncomingCall, OutgoingCall } from "../../src/core/call";
 import { CallMetadata } from "../../src/core/call-metadata";
-import { engineConnection, engineServer } from "../../src/api/engine-ends";
+import { rpcConnection } from "../../src/rpc/client/rpc-connection";
+import { RpcServer } from "../../src/rpc/server/rpc-server";
 import type { Connection } from "../../src/core/call";
 import { seededRandom } from "../../src/core/random";
 import { systemClock } from "../../src/platform/system-clock";
@@ -48,7 +49,7 @@ export class WireRig {
 
   server(messageMaxBytes = MESSAGE_MAX_BYTES): TestServer {
     const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes, keepaliveMs: 0 };
-    const server = this.#server === "engine" ? engineServer(parts) : new GrpcServer(parts);
+    const server = this.#server === "engine" ? new RpcServer(parts) : new GrpcServer(parts);
     this.#closes.push(() => server.close());
     return server;
   }
@@ -57,7 +58,7 @@ export class WireRig {
     const options = { keepaliveMs: 0, messageMaxBytes, reconnectMaxMs: 100 };
     const parts = { ...options, clock: systemClock, random: seededRandom(2), userAgent: "test" };
     const isEngine = this.#client === "engine";
-    const connection = isEngine ? engineConnection(address, parts) : new GrpcConnection(address, options);
+    const connection = isEngine ? rpcConnection(address, parts) : new GrpcConnection(address, options);
     this.#closes.push(() => connection.close());
     return connection;
   }

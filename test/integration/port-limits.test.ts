@@ -7,7 +7,7 @@ import { Status } from "../../src/core/status";
 import { ErrorCode } from "../../src/http2/error-codes";
 import { networkOf } from "../../src/rpc/server/connection-bounds";
 import type { PortLimits } from "../../src/rpc/server/port-limits";
-import { RelayServer } from "../../src/rpc/server/port";
+import { Port } from "../../src/rpc/server/port";
 import { ManualClock } from "../support/manual-clock";
 import { PortClient } from "../support/port-client";
 import { eventually } from "../support/processes";
@@ -17,24 +17,24 @@ const CONTROL = "/heddle.v1.X/Control";
 const LASTING = "/heddle.v1.X/Attach";
 
 /** A port with calls that stay open until the test ends them, on a clock of its own. */
-class Port {
+class TestPort {
   readonly clock = new ManualClock();
   readonly warnings: string[] = [];
   readonly calls: IncomingCall[] = [];
-  readonly server: RelayServer;
+  readonly server: Port;
   readonly #clients: PortClient[] = [];
   address = "";
 
   constructor(limits: Partial<PortLimits>) {
     const logger: Logger = { ...SILENT_LOGGER, warn: (message) => void this.warnings.push(message) };
-    this.server = new RelayServer({
+    this.server = new Port({
       clock: this.clock,
       random: seededRandom(1),
       logger,
       messageMaxBytes: 1_000,
       keepaliveMs: 0,
       limits,
-      isControl: (path) => path === CONTROL || path === LASTING,
+      isOwn: (path) => path === CONTROL || path === LASTING,
       isLasting: (path) => path === LASTING,
     });
     const take = (call: IncomingCall) => {
@@ -42,7 +42,7 @@ class Port {
       this.calls.push(call);
     };
     this.server.handleUnknown(take);
-    this.server.handleControl(take);
+    this.server.handleOwn(take);
   }
 
   async open(): Promise<this> {
@@ -74,8 +74,8 @@ class Port {
 }
 
 describe("Limits of a port", () => {
-  let port: Port;
-  const open = async (limits: Partial<PortLimits>) => (port = await new Port(limits).open());
+  let port: TestPort;
+  const open = async (limits: Partial<PortLimits>) => (port = await new TestPort(limits).open());
 
   afterEach(() => port.close());
 
@@ -86,7 +86,7 @@ describe("Limits of a port", () => {
     const refused = await port.connect();
     expect(await refused.goaway).toEqual({
       code: ErrorCode.ENHANCE_YOUR_CALM,
-      text: "HEDDLE_CONNECTIONS_MAX: try later, or another director",
+      text: "HEDDLE_CONNECTIONS_MAX: try later, or another server",
     });
     await refused.closed;
     await port.whenCalls(1);

@@ -10,7 +10,7 @@ import { type Logger, SILENT_LOGGER } from "../../src/core/logger";
 import { seededRandom } from "../../src/core/random";
 import { Status } from "../../src/core/status";
 import type { PortLimits } from "../../src/rpc/server/port-limits";
-import { RelayServer } from "../../src/rpc/server/port";
+import { Port } from "../../src/rpc/server/port";
 import type { ServingTls } from "../../src/rpc/server/tls-handshakes";
 import { type Authority, type Certificates, issueCertificate, makeAuthority } from "../support/certificates";
 import { ManualClock } from "../support/manual-clock";
@@ -43,7 +43,7 @@ describe("TLS of a port", () => {
   let calls: IncomingCall[];
   let clients: PortClient[];
   let renew: (tls: ServingTls) => void;
-  let server: RelayServer;
+  let server: Port;
   let address: string;
 
   async function open(asksClients: boolean, limits: Partial<PortLimits> = {}): Promise<void> {
@@ -56,7 +56,7 @@ describe("TLS of a port", () => {
     };
     const tls = { current: { ...pairOf(first), clientCa }, watch };
     const parts = { clock, random: seededRandom(1), logger, messageMaxBytes: 1_000, keepaliveMs: 0 };
-    server = new RelayServer({ ...parts, tls, limits, isControl: () => false });
+    server = new Port({ ...parts, tls, limits });
     server.handleUnknown((call) => {
       call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
       calls.push(call);

@@ -6,8 +6,8 @@ import { HeaderList } from "../../src/http2/header-list";
 import type { Http2Stream } from "../../src/http2/stream";
 import { systemClock } from "../../src/platform/system-clock";
 import { dialer } from "../../src/rpc/client/dial";
-import { RelayConnection } from "../../src/rpc/client/subchannel";
-import { RelayServer } from "../../src/rpc/server/port";
+import { Subchannel } from "../../src/rpc/client/subchannel";
+import { Port } from "../../src/rpc/server/port";
 import { passStraightOn } from "../support/straight-call";
 import { engineOptions } from "../support/http2-parts";
 import { startHttp2Server, type RunningHttp2Server } from "../support/http2-server";
@@ -28,8 +28,8 @@ const STALLING: StreamHandler = {
 
 describe("Calls that wait for a slow peer", () => {
   let worker: RunningHttp2Server;
-  let toWorker: RelayConnection;
-  let relay: RelayServer;
+  let toWorker: Subchannel;
+  let relay: Port;
   let port: number;
   const clients: Http2Connection[] = [];
   /** Streams of the worker by the method that was called. */
@@ -52,14 +52,14 @@ describe("Calls that wait for a slow peer", () => {
     );
     const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes: 1 << 20, keepaliveMs: 0 };
     const address = `127.0.0.1:${worker.port}`;
-    toWorker = new RelayConnection(address, {
+    toWorker = new Subchannel(address, {
       ...parts,
       scheme: "http",
       dial: dialer(undefined, "lent"),
       reconnectMaxMs: 50,
     });
     await new Promise<void>((resolve) => toWorker.onReadiness((isReady) => isReady && resolve()));
-    relay = new RelayServer({ ...parts, isControl: () => false });
+    relay = new Port({ ...parts });
     relay.handleUnknown((call) => passStraightOn(call, toWorker));
     port = Number((await relay.listen("127.0.0.1:0", "TEST_ADDR")).split(":")[1]);
   });

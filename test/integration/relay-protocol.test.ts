@@ -4,8 +4,8 @@ import { Http2Connection } from "../../src/http2/connection";
 import type { StreamHandler } from "../../src/http2/handlers";
 import { HeaderList } from "../../src/http2/header-list";
 import { systemClock } from "../../src/platform/system-clock";
-import { RelayConnection } from "../../src/rpc/client/subchannel";
-import { RelayServer } from "../../src/rpc/server/port";
+import { Subchannel } from "../../src/rpc/client/subchannel";
+import { Port } from "../../src/rpc/server/port";
 import { passStraightOn } from "../support/straight-call";
 import { engineOptions } from "../support/http2-parts";
 import { eventually } from "../support/processes";
@@ -32,8 +32,8 @@ describe("The relay", () => {
   beforeEach(async () => {
     worker = new RawWorker();
     const options = { ...PARTS, scheme: "http", dial: worker.dial, reconnectMaxMs: 10 } as const;
-    const toWorker = new RelayConnection("worker:1", options);
-    const relay = new RelayServer({ ...PARTS, isControl: () => false });
+    const toWorker = new Subchannel("worker:1", options);
+    const relay = new Port({ ...PARTS });
     relay.handleUnknown((call) => passStraightOn(call, toWorker));
     const [host, port] = (await relay.listen("127.0.0.1:0", "TEST_ADDR")).split(":") as [string, string];
     client = new Http2Connection("client", connect(Number(port), host), {}, engineOptions());

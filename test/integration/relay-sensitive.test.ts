@@ -7,8 +7,8 @@ import type { StreamHandler } from "../../src/http2/handlers";
 import { HeaderList } from "../../src/http2/header-list";
 import { systemClock } from "../../src/platform/system-clock";
 import { dialer } from "../../src/rpc/client/dial";
-import { RelayConnection } from "../../src/rpc/client/subchannel";
-import { RelayServer } from "../../src/rpc/server/port";
+import { Subchannel } from "../../src/rpc/client/subchannel";
+import { Port } from "../../src/rpc/server/port";
 import { passStraightOn } from "../support/straight-call";
 import { engineOptions } from "../support/http2-parts";
 import { startHttp2Server } from "../support/http2-server";
@@ -47,7 +47,7 @@ describe("A field that came never-indexed", () => {
     );
     closes.push(() => void worker.close());
     const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes: 1 << 20, keepaliveMs: 0 };
-    const toWorker = new RelayConnection(`127.0.0.1:${worker.port}`, {
+    const toWorker = new Subchannel(`127.0.0.1:${worker.port}`, {
       ...parts,
       scheme: "http",
       dial: dialer(undefined, "lent"),
@@ -55,7 +55,7 @@ describe("A field that came never-indexed", () => {
     });
     closes.push(() => toWorker.close());
     await new Promise<void>((resolve) => toWorker.onReadiness((isReady) => isReady && resolve()));
-    const relay = new RelayServer({ ...parts, isControl: () => false });
+    const relay = new Port({ ...parts });
     relay.handleUnknown((call) => passStraightOn(call, toWorker));
     closes.push(() => relay.close());
     const address = await relay.listen("127.0.0.1:0", "TEST_ADDR");

@@ -4,8 +4,8 @@ import { seededRandom } from "../../src/core/random";
 import { Status } from "../../src/core/status";
 import { systemClock } from "../../src/platform/system-clock";
 import { dialer } from "../../src/rpc/client/dial";
-import { RelayConnection } from "../../src/rpc/client/subchannel";
-import { RelayServer } from "../../src/rpc/server/port";
+import { Subchannel } from "../../src/rpc/client/subchannel";
+import { Port } from "../../src/rpc/server/port";
 import { passStraightOn } from "../support/straight-call";
 import type { IncomingHandler } from "../../src/wire/grpc-server";
 import { OK, start, taking, whenReady, WireRig, type Taken, type TestServer } from "./grpc-fixtures";
@@ -19,7 +19,7 @@ describe("The relay between a grpc-js client and a grpc-js server", () => {
   const rig = new WireRig();
   const closes: (() => void)[] = [];
   let worker: TestServer;
-  let toWorker: RelayConnection;
+  let toWorker: Subchannel;
   let client: Connection;
 
   afterEach(() => {
@@ -32,7 +32,7 @@ describe("The relay between a grpc-js client and a grpc-js server", () => {
     worker = rig.server(16 << 20);
     worker.handle("/a.B/C", handler);
     const address = await worker.listen("127.0.0.1:0", "TEST_ADDR");
-    toWorker = new RelayConnection(address, {
+    toWorker = new Subchannel(address, {
       ...parts,
       scheme: "http",
       dial: dialer(undefined, "lent"),
@@ -41,7 +41,7 @@ describe("The relay between a grpc-js client and a grpc-js server", () => {
     });
     closes.push(() => toWorker.close());
     await untilReady(true);
-    const relay = new RelayServer({ ...parts, keepaliveMs: 0, isControl: () => false });
+    const relay = new Port({ ...parts, keepaliveMs: 0 });
     relay.handleUnknown((call: IncomingCall) => passStraightOn(call, toWorker));
     closes.push(() => relay.close());
     client = rig.connection(await relay.listen("127.0.0.1:0", "TEST_ADDR"), 16 << 20);

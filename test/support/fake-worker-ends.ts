@@ -11,7 +11,7 @@ import { HeaderList } from "../../src/http2/header-list";
 import type { Http2Options } from "../../src/http2/options";
 import type { Http2Stream } from "../../src/http2/stream";
 import { systemClock } from "../../src/platform/system-clock";
-import { RelayConnection, type RelayConnectionOptions } from "../../src/rpc/client/subchannel";
+import { Subchannel, type SubchannelOptions } from "../../src/rpc/client/subchannel";
 
 const HEAD = HeaderList.of([":status", "200", "content-type", "application/grpc"]);
 const TRAILERS = HeaderList.of(["grpc-status", "0"]);
@@ -23,7 +23,7 @@ export interface WorkerEndsOptions {
   readonly isMute?: boolean;
 }
 
-/** The far ends of a RelayConnection, one for each connection it opens, and what came to them. */
+/** The far ends of a Subchannel, one for each connection it opens, and what came to them. */
 export class WorkerEnds {
   readonly servers: Http2Connection[] = [];
   readonly streams: Http2Stream[] = [];
@@ -66,9 +66,9 @@ export class WorkerEnds {
     return ours;
   };
 
-  /** A RelayConnection to them. */
-  relay(options: Partial<RelayConnectionOptions> & { readonly clock: Clock }): RelayConnection {
-    return new RelayConnection("worker:1", {
+  /** A Subchannel to them. */
+  relay(options: Partial<SubchannelOptions> & { readonly clock: Clock }): Subchannel {
+    return new Subchannel("worker:1", {
       random: seededRandom(1),
       scheme: "http",
       dial: this.dial,
@@ -125,7 +125,7 @@ export interface BeginOptions {
   readonly isWhole?: boolean;
 }
 
-export function begin(connection: RelayConnection, options: BeginOptions = {}): BegunCall {
+export function begin(connection: Subchannel, options: BeginOptions = {}): BegunCall {
   const { path = "/a.B/C", metadata = new CallMetadata(), source, isWhole = false } = options;
   let settle: (end: CallEnd) => void = () => {};
   const ended = new Promise<CallEnd>((resolve) => (settle = resolve));

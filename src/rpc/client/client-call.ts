@@ -25,7 +25,7 @@ export interface CallHost {
 /** Where calls get their streams. */
 export interface CallRoute {
   /** Begins the call, now or when there is a stream for it, or refuses it. */
-  begin(call: WorkerCall, head: HeaderList): void;
+  begin(call: ClientCall, head: HeaderList): void;
 }
 
 /** What may wait for the call's stream within the turn of the loop in which it came: a read of the socket it came from. */
@@ -33,11 +33,11 @@ const EARLY_BYTES_MAX = 65_536;
 
 /**
  * Calls with something that waits for the end of the tick: a chunk, lest a last one goes out without its END_STREAM; or all of the call,
- * since one whose caller cancels it at once (a rapid reset) is none for the worker.
+ * since one whose caller cancels it at once (a rapid reset) is none for the server.
  */
-const pending: WorkerCall[] = [];
+const pending: ClientCall[] = [];
 
-function schedule(call: WorkerCall): void {
+function schedule(call: ClientCall): void {
   pending.push(call);
   if (pending.length === 1) queueMicrotask(flushPending);
 }
@@ -47,13 +47,13 @@ function flushPending(): void {
 }
 
 /**
- * A call to a worker, whose messages are chunks of DATA.
+ * A call to a server, whose messages are chunks of DATA.
  * - O1 `ended` exactly once, after all chunks that came before it, never from within `start`.
- * - O2 credit goes back to the worker when a chunk was taken; while `pause` lasts none is.
+ * - O2 credit goes back to the server when a chunk was taken; while `pause` lasts none is.
  * - O3 chunks are lent: whoever wants one for longer than `message` takes, copies it.
- * - O4 a refusal that proves that nothing ran is WORKER_UNREACHABLE, any other loss WORKER_LOST; the worker's own status is its own.
+ * - O4 a refusal that proves that nothing ran is WORKER_UNREACHABLE, any other loss WORKER_LOST; the server's own status is its own.
  */
-export class WorkerCall implements OutgoingCall, StreamHandler {
+export class ClientCall implements OutgoingCall, StreamHandler {
   readonly source: CallSource | undefined;
   readonly #listener: CallListener;
   readonly #limit: MessageLimit;
@@ -206,7 +206,7 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     if (this.#over) return;
     const tooLarge = this.#limit.firstTooLarge(chunk, start, end);
     if (tooLarge > 0) {
-      this.#fail("MESSAGE_TOO_LARGE", `an answer of the worker has ${tooLarge} bytes`);
+      this.#fail("MESSAGE_TOO_LARGE", `an answer of the server has ${tooLarge} bytes`);
       if (!stream.isClosed) this.#host!.dismiss(stream);
       return;
     }
@@ -227,13 +227,13 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
     this.#dropHeld();
     switch (cause) {
       case "unprocessed":
-        return this.#fail("WORKER_UNREACHABLE", "the worker refused the call before it ran");
+        return this.#fail("WORKER_UNREACHABLE", "the server refused the call before it ran");
       case "connection":
         return this.#fail("WORKER_LOST", this.#host!.endReason);
       case "peer":
-        return this.#fail("WORKER_LOST", `the worker reset the call (${errorCodeName(code)})`);
+        return this.#fail("WORKER_LOST", `the server reset the call (${errorCodeName(code)})`);
       case "violation":
-        return this.#fail("WORKER_LOST", `the worker broke the rules of HTTP/2 (${errorCodeName(code)})`);
+        return this.#fail("WORKER_LOST", `the server broke the rules of HTTP/2 (${errorCodeName(code)})`);
     }
   }
 
@@ -315,6 +315,6 @@ export class WorkerCall implements OutgoingCall, StreamHandler {
 const DIGIT_ONE = 0x31;
 const NO_STATUS: CallEnd = endOfAnswer(
   Status.INTERNAL,
-  "the worker ended the call without a status",
+  "the server ended the call without a status",
   new CallMetadata(),
 );

@@ -9,17 +9,17 @@ import type { HeaderList } from "../../http2/header-list";
 import type { Http2Options } from "../../http2/options";
 import type { Http2Stream } from "../../http2/stream";
 import { ResetBudget } from "./reset-budget";
-import type { CallHost, WorkerCall } from "./client-call";
+import type { CallHost, ClientCall } from "./client-call";
 
 /** What happens to a link. */
 export interface LinkOwner {
   /** The peer's SETTINGS are here, or it may take more streams. */
-  linkReady(link: WorkerLink): void;
+  linkReady(link: ClientLink): void;
   /** It should be replaced; until then it takes calls. Told at each cancel that says so. */
-  linkWorn(link: WorkerLink): void;
+  linkWorn(link: ClientLink): void;
   /** It takes no new calls; those that run go on. */
-  linkRetired(link: WorkerLink, reason: string): void;
-  linkClosed(link: WorkerLink, reason: string): void;
+  linkRetired(link: ClientLink, reason: string): void;
+  linkClosed(link: ClientLink, reason: string): void;
 }
 
 export interface LinkParts {
@@ -35,19 +35,19 @@ const CLOSED_BY_PEER = "the server closed the connection";
 /** How often parked streams are looked at, to reset those that did not end. */
 const SWEEP_EVERY_MS = 250;
 
-/** Parked streams of a link: from half of them it is worn, with all of them it takes no calls. Each may cost the worker a running call. */
+/** Parked streams of a link: from half of them it is worn, with all of them it takes no calls. Each may cost the server a running call. */
 const PARKED_MAX = 500;
 
 /**
- * One HTTP/2 connection to a worker.
+ * One HTTP/2 connection to a server.
  * - L1 resets stay within the ResetBudget. A stream that nobody wants any more and that may not be reset now is parked: it ends by
  *   itself, or is reset when its turn comes; until then it gets no credit, so that it costs one window.
  * - L2 a link that parks what had to be reset, or much, is worn: it should rest. A resting link takes no calls, and when the last that
  *   somebody waits for is over, the connection is closed, and the parked streams with it. One that is kept open by long calls
  *   recovers meanwhile.
- * - L3 PARKED_MAX bounds what cancelled calls hold, here and at the worker.
+ * - L3 PARKED_MAX bounds what cancelled calls hold, here and at the server.
  */
-export class WorkerLink implements CallHost {
+export class ClientLink implements CallHost {
   readonly #connection: Http2Connection;
   readonly #parts: LinkParts;
   readonly #owner: LinkOwner;
@@ -110,7 +110,7 @@ export class WorkerLink implements CallHost {
   }
 
   /** False when the peer takes no more streams now; `linkReady` tells when it does. */
-  start(call: WorkerCall, head: HeaderList): boolean {
+  start(call: ClientCall, head: HeaderList): boolean {
     if (this.#parked.size >= PARKED_MAX) return false;
     const stream = this.#connection.startStream(head, call);
     if (stream === undefined) return false;
@@ -195,7 +195,7 @@ export class WorkerLink implements CallHost {
   }
 
   #unpark(stream: Http2Stream): void {
-    // Half an upload whose worker has answered in full: its END_STREAM ended only the worker's side.
+    // Half an upload whose worker has answered in full: its END_STREAM ended only the server's side.
     if (!stream.isClosed) return;
     this.#parked.delete(stream);
     if (this.#parked.size === PARKED_MAX - 1) this.#owner.linkReady(this);

@@ -3,14 +3,14 @@ import { connect as connectTls, type SecureContext } from "node:tls";
 import { parseAddress } from "../../core/address";
 
 /**
- * How to begin a connection to a worker: plain, or TLS that negotiates "h2" and checks that the certificate names the host.
+ * How to begin a connection to a server: plain, or TLS that negotiates "h2" and checks that the certificate names the host.
  * @param context - of TLS, asked for each connection; absent for plain text
  * @param reads - "lent": of plain sockets, each read overwrites the one before, so whoever keeps bytes copies them; "kept": bytes may
  *   be kept as they are, which whole messages are that a user gets
  */
 export function dialer(context?: () => SecureContext, reads: "lent" | "kept" = "kept"): (address: string) => Socket {
   return (address) => {
-    const { host, port } = parseAddress(address, "the worker's address");
+    const { host, port } = parseAddress(address, "the server's address");
     if (context === undefined) {
       return reads === "lent" ? connectReadingInPlace(host, port) : connectTcp({ host, port, noDelay: true });
     }

@@ -2,15 +2,15 @@ import type { Backoff } from "../../core/backoff";
 import type { Clock } from "../../core/clock";
 import { messageOf } from "../../core/errors";
 import type { HeaderList } from "../../http2/header-list";
-import type { WorkerCall } from "./client-call";
-import type { LinkOwner, WorkerLink } from "./client-link";
+import type { ClientCall } from "./client-call";
+import type { LinkOwner, ClientLink } from "./client-link";
 
 export interface LaneParts {
   readonly clock: Clock;
   /** Between attempts to connect. */
   readonly backoff: Backoff;
   /** Begins to connect. */
-  dial(owner: LinkOwner): WorkerLink;
+  dial(owner: LinkOwner): ClientLink;
   /** Whether there is to be a link even if nobody asks for it. */
   readonly isKeptOpen: boolean;
   /** Whether calls that are begun while the first link is being made wait for the outcome. */
@@ -24,7 +24,7 @@ const STEADY_MS = 5_000;
 
 /**
  * Connections at once, those included that only end their calls. More are needed where the peer allows few streams on each, and where
- * links are worn; 16 of each lane are little for a worker, and reset 250 calls a second for ever even if long calls keep every one open.
+ * links are worn; 16 of each lane are little for a server, and reset 250 calls a second for ever even if long calls keep every one open.
  */
 const LINKS_MAX = 16;
 
@@ -32,7 +32,7 @@ const LINKS_MAX = 16;
 const WAITING_MAX = 1_000;
 
 /**
- * Links to one worker that share the calls of one kind of callers.
+ * Links to one server that share the calls of one kind of callers.
  * - N1 one link is current and takes the calls. A worn one is replaced, by one that has recovered or by a new one; until that is there it
  *   goes on.
  * - N2 with as many streams as the peer or the link allows, further links are opened and calls wait meanwhile, first come, first
@@ -42,12 +42,12 @@ const WAITING_MAX = 1_000;
 export class LinkLane implements LinkOwner {
   readonly #parts: LaneParts;
   /** All that are open, those being made and those that only end their calls included. */
-  readonly #links = new Set<WorkerLink>();
+  readonly #links = new Set<ClientLink>();
   /** Takes the calls. */
-  #current: WorkerLink | undefined;
+  #current: ClientLink | undefined;
   /** Being made. */
-  #next: WorkerLink | undefined;
-  #waiting: { readonly call: WorkerCall; readonly head: HeaderList }[] = [];
+  #next: ClientLink | undefined;
+  #waiting: { readonly call: ClientCall; readonly head: HeaderList }[] = [];
   /** No attempt before: the one before it failed. */
   #dialNotBeforeMs = 0;
   #cancelRetry: (() => void) | undefined;
@@ -80,7 +80,7 @@ export class LinkLane implements LinkOwner {
   }
 
   /** Begins the call now, or when there is a stream for it. What goes wrong is the call's end. */
-  begin(call: WorkerCall, head: HeaderList): void {
+  begin(call: ClientCall, head: HeaderList): void {
     const link = this.#current;
     if (!this.takesCalls) call.refuse("WORKER_UNREACHABLE", "there is no connection");
     else if (link === undefined) this.#wait(call, head);
@@ -100,7 +100,7 @@ export class LinkLane implements LinkOwner {
 
   // ---- LinkOwner -------------------------------------------------------------------------------------------------------
 
-  linkReady(link: WorkerLink): void {
+  linkReady(link: ClientLink): void {
     if (this.#closed || !link.isUsable) return;
     if (this.#next === link) this.#next = undefined;
     const before = this.#current;
@@ -111,7 +111,7 @@ export class LinkLane implements LinkOwner {
     this.#serveWaiting();
   }
 
-  linkWorn(link: WorkerLink): void {
+  linkWorn(link: ClientLink): void {
     if (this.#closed || this.#current !== link || this.#next !== undefined) return;
     for (const other of this.#links) {
       if (other !== link && other.canStart && !other.isWorn) return this.#take(other);
@@ -119,11 +119,11 @@ export class LinkLane implements LinkOwner {
     this.dial();
   }
 
-  linkRetired(link: WorkerLink, reason: string): void {
+  linkRetired(link: ClientLink, reason: string): void {
     if (!this.#closed) this.#leave(link, reason);
   }
 
-  linkClosed(link: WorkerLink, reason: string): void {
+  linkClosed(link: ClientLink, reason: string): void {
     this.#links.delete(link);
     if (this.#closed) return;
     if (this.#next === link) {
@@ -136,7 +136,7 @@ export class LinkLane implements LinkOwner {
 
   // ---- Own -------------------------------------------------------------------------------------------------------------
 
-  #take(link: WorkerLink): void {
+  #take(link: ClientLink): void {
     const before = this.#current;
     this.#current = link;
     link.wake();
@@ -144,7 +144,7 @@ export class LinkLane implements LinkOwner {
   }
 
   /** New calls take another link, if there is one. */
-  #leave(link: WorkerLink, reason: string): void {
+  #leave(link: ClientLink, reason: string): void {
     if (this.#current === link) {
       this.#current = undefined;
       for (const other of this.#links) if (other !== link && other.isUsable) this.#current = other;
@@ -171,21 +171,21 @@ export class LinkLane implements LinkOwner {
   }
 
   /** It is of no use, or not any more: the next attempt waits, longer each time unless this one held. */
-  #failed(link: WorkerLink): void {
+  #failed(link: ClientLink): void {
     if (link.ageMs >= STEADY_MS) this.#parts.backoff.reset();
     this.#dialNotBeforeMs = this.#parts.clock.monotonicMs() + this.#parts.backoff.nextMs();
   }
 
-  #startElsewhere(call: WorkerCall, head: HeaderList): boolean {
+  #startElsewhere(call: ClientCall, head: HeaderList): boolean {
     const link = this.#linkWithRoom();
     return link !== undefined && link.canStart && start(link, call, head);
   }
 
-  #wait(call: WorkerCall, head: HeaderList): void {
+  #wait(call: ClientCall, head: HeaderList): void {
     // Cancelled ones are taken out when it matters.
     if (this.#waiting.length >= WAITING_MAX) this.#waiting = this.#waiting.filter((each) => !each.call.isOver);
     if (this.#waiting.length >= WAITING_MAX) {
-      call.refuse("WORKER_UNREACHABLE", "the worker takes no more streams");
+      call.refuse("WORKER_UNREACHABLE", "the server takes no more streams");
       return;
     }
     this.#waiting.push({ call, head });
@@ -203,7 +203,7 @@ export class LinkLane implements LinkOwner {
     }
   }
 
-  #linkWithRoom(): WorkerLink | undefined {
+  #linkWithRoom(): ClientLink | undefined {
     if (this.#current?.canStart === true) return this.#current;
     for (const link of this.#links) {
       if (!link.canStart) continue;
@@ -220,7 +220,7 @@ export class LinkLane implements LinkOwner {
 }
 
 /** False: the link takes no more now. */
-function start(link: WorkerLink, call: WorkerCall, head: HeaderList): boolean {
+function start(link: ClientLink, call: ClientCall, head: HeaderList): boolean {
   try {
     return link.start(call, head);
   } catch (error) {

@@ -4,13 +4,13 @@ import type { CallListener, CallStart, Connection, OutgoingCall } from "../../co
 import type { Clock } from "../../core/clock";
 import type { Random } from "../../core/random";
 import type { HeaderList } from "../../http2/header-list";
-import { WORKER_BOUNDS } from "../bounds";
+import { DIALED_BOUNDS } from "../bounds";
 import { LinkLane } from "./link-lane";
 import { RequestHeads } from "../framing/request-shapes";
-import { WorkerCall, type CallRoute } from "./client-call";
-import { WorkerLink, type LinkOwner } from "./client-link";
+import { ClientCall, type CallRoute } from "./client-call";
+import { ClientLink, type LinkOwner } from "./client-link";
 
-export interface RelayConnectionOptions {
+export interface SubchannelOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly scheme: "http" | "https";
@@ -34,7 +34,7 @@ export interface RelayConnectionOptions {
 const STORM_LINK_IDLE_MS = 10_000;
 
 /**
- * The way to one worker: usually one HTTP/2 connection, which is made again when it breaks.
+ * The way to one server: usually one HTTP/2 connection, which is made again when it breaks.
  * - G1 ready means that new calls are taken by a connection whose peer has sent its SETTINGS.
  * - G2 GOAWAY ends readiness at once, and calls above its last id as never begun.
  * - G3 with as many streams as the peer allows, further connections are opened, and calls wait meanwhile.
@@ -43,18 +43,18 @@ const STORM_LINK_IDLE_MS = 10_000;
  *   wear out.
  * - G6 a call whose caller cancels it in the turn of the loop in which it came is never sent.
  *
- * The deadline of a call is told to the worker, and enforced by whoever makes the call: forwardCall does so for its retries too.
+ * The deadline of a call is told to the server, and enforced by whoever makes the call: forwardCall does so for its retries too.
  */
-export class RelayConnection implements Connection, CallRoute {
+export class Subchannel implements Connection, CallRoute {
   readonly address: string;
-  readonly #options: RelayConnectionOptions;
+  readonly #options: SubchannelOptions;
   readonly #heads: RequestHeads;
   readonly #listeners: ((ready: boolean, reason: string) => void)[] = [];
   readonly #calm: LinkLane;
   readonly #stormy: LinkLane;
   #closed = false;
 
-  constructor(address: string, options: RelayConnectionOptions) {
+  constructor(address: string, options: SubchannelOptions) {
     this.address = address;
     this.#options = options;
     this.#heads = new RequestHeads(address, options.scheme);
@@ -87,7 +87,7 @@ export class RelayConnection implements Connection, CallRoute {
   }
 
   start(start: CallStart, listener: CallListener): OutgoingCall {
-    const call = new WorkerCall(listener, this.#options.messageMaxBytes, start.source);
+    const call = new ClientCall(listener, this.#options.messageMaxBytes, start.source);
     if (this.#calm.takesCalls) call.beginThisTurn(this, this.#heads.of(start));
     else queueMicrotask(() => call.isOver || call.refuse("WORKER_UNREACHABLE", "there is no connection"));
     return call;
@@ -106,7 +106,7 @@ export class RelayConnection implements Connection, CallRoute {
 
   // ---- CallRoute -------------------------------------------------------------------------------------------------------
 
-  begin(call: WorkerCall, head: HeaderList): void {
+  begin(call: ClientCall, head: HeaderList): void {
     if (call.source?.isStormy !== true) {
       this.#calm.begin(call, head);
       return;
@@ -122,18 +122,18 @@ export class RelayConnection implements Connection, CallRoute {
     return new Backoff({ initialMs: Math.min(200, reconnectMaxMs), maxMs: reconnectMaxMs }, random);
   }
 
-  #dial(owner: LinkOwner, idleTimeoutMs: number): WorkerLink {
+  #dial(owner: LinkOwner, idleTimeoutMs: number): ClientLink {
     const { clock, random, keepaliveMs, connectTimeoutMs = 5_000 } = this.#options;
-    return new WorkerLink(
+    return new ClientLink(
       {
         clock,
         random,
         dial: () => this.#options.dial(this.address),
         engine: {
-          ...WORKER_BOUNDS,
+          ...DIALED_BOUNDS,
           blankEndsAllowed: true,
           ...(keepaliveMs > 0 ? { keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveMs } } : {}),
-          limits: { ...WORKER_BOUNDS.limits, prefaceTimeoutMs: connectTimeoutMs, idleTimeoutMs },
+          limits: { ...DIALED_BOUNDS.limits, prefaceTimeoutMs: connectTimeoutMs, idleTimeoutMs },
         },
       },
       owner,

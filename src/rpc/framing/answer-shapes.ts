@@ -34,7 +34,7 @@ export function endOfTrailers(list: HeaderList): CallEnd {
   const end =
     text !== undefined && /^[0-9]{1,5}$/.test(text)
       ? endOfAnswer(Number(text) as Status, decodeMessage(fields.get(MESSAGE_KEY) ?? ""), metadataOf(fields, END_KEYS))
-      : endOfAnswer(Status.UNKNOWN, `the worker's answer has no valid grpc-status`, new CallMetadata());
+      : endOfAnswer(Status.UNKNOWN, `the server's answer has no valid grpc-status`, new CallMetadata());
   // An error is the end of one call: who gets it may look at which one it is.
   if (end.status === Status.OK) list.derived = end;
   return end;
@@ -43,7 +43,7 @@ export function endOfTrailers(list: HeaderList): CallEnd {
 /** The end of an answer that is not one of gRPC's. */
 export function endOfHttpStatus(httpStatus: string, contentType: string | undefined): CallEnd {
   const status = STATUS_OF_HTTP[httpStatus] ?? Status.UNKNOWN;
-  const what = `the worker answered with HTTP status ${httpStatus} and content-type "${contentType ?? ""}"`;
+  const what = `the server answered with HTTP status ${httpStatus} and content-type "${contentType ?? ""}"`;
   return endOfAnswer(status, what, new CallMetadata());
 }
 

@@ -17,7 +17,7 @@ export function parseTimeout(text: string): number | undefined {
   return match ? Number(match[1]) * UNIT_MS[match[2]!]! : undefined;
 }
 
-/** Rounded up, so that a worker does not give up before the caller does: at least a microsecond, in the finest unit that fits. */
+/** Rounded up, so that a server does not give up before the caller does: at least a microsecond, in the finest unit that fits. */
 export function formatTimeout(timeoutMs: number): string {
   const micros = Math.max(1, Math.ceil(timeoutMs * 1_000));
   if (micros <= DIGITS_MAX) return `${micros}u`;

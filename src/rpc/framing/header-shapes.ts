@@ -2,7 +2,7 @@ import { type MetadataValue, CallMetadata } from "../../core/call-metadata";
 import { HeaderList } from "../../http2/header-list";
 
 /**
- * Header lists as call metadata and back (gRPC PROTOCOL-HTTP2). Unlike the metadata that users see, the relay's holds all that
+ * Header lists as call metadata and back (gRPC PROTOCOL-HTTP2). Unlike the metadata that users see, a relay's holds all that
  * its peers must be told unchanged: `content-type`, `grpc-encoding`, `user-agent`, and the text of "-bin" values as it came.
  *
  * Lists come back as the same objects (HeaderBlockMemo), so what was made of one is kept with it; and equal metadata becomes

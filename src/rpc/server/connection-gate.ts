@@ -34,7 +34,7 @@ export class ConnectionGate {
     if (bound === undefined) return true;
     this.#log.over(bound, peerOf(socket));
     if (this.#isTls) socket.destroy();
-    else this.#refusals.tell(socket, `${bound}: try later, or another director`);
+    else this.#refusals.tell(socket, `${bound}: try later, or another server`);
     return false;
   }
 

@@ -1,11 +1,11 @@
-/** What the clients of one port may cost. The settings of a director say why each is what it is. */
+/** What the clients of one port may cost. Their settings say why each is what it is. */
 export interface PortLimits {
   /** Open at once, those included whose TLS handshake is under way. */
   readonly connectionsMax: number;
   /** Of these, from one address. */
   readonly connectionsPerAddressMax: number;
   readonly streamsPerConnectionMax: number;
-  /** Calls open at once, over all connections. Control calls may be more by `CONTROL_SHARE`. */
+  /** Calls open at once, over all connections. Calls of the own services may be more by `OWN_SHARE`. */
   readonly callsMax: number;
   /** Decoded, as HTTP/2 counts (RFC 9113 §6.5.2). */
   readonly headerListMaxBytes: number;
@@ -41,5 +41,5 @@ export const NO_PORT_LIMITS: PortLimits = {
   callIdleTimeoutMs: 0,
 };
 
-/** Of `callsMax`: so that workers attach and operators are answered when callers have used up all there is. */
-export const CONTROL_SHARE = 0.25;
+/** Of `callsMax`: so that a process can be looked after when callers of what it passes on have used up all there is. */
+export const OWN_SHARE = 0.25;

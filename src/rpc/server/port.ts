@@ -14,20 +14,20 @@ import { type LimitCounters, type LimitName, newLimitCounters } from "../../http
 import type { Http2Options } from "../../http2/options";
 import type { Http2Stream } from "../../http2/stream";
 import { trailersOnlyOf } from "../framing/answer-shapes";
-import { CLIENT_BOUNDS } from "../bounds";
-import { ClientConnection, type ClientConnectionParts } from "./server-connection";
+import { ACCEPTED_BOUNDS } from "../bounds";
+import { ServerConnection, type ServerConnectionParts } from "./server-connection";
 import { ConnectionGate, peerOf } from "./connection-gate";
 import { GRPC_CONTENT_TYPE } from "../framing/header-shapes";
 import { HttpAnswer } from "./http-answer";
 import { LimitLog } from "./limit-log";
-import { CONTROL_SHARE, NO_PORT_LIMITS, type PortLimits } from "./port-limits";
+import { OWN_SHARE, NO_PORT_LIMITS, type PortLimits } from "./port-limits";
 import { QuietCalls } from "./quiet-calls";
-import { RelayCall } from "./server-call";
+import { ServerCall } from "./server-call";
 import { requestHeadOf, type RequestHead } from "../framing/request-shapes";
 import { TcpListener } from "./tcp-listener";
 import { TlsHandshakes, type TlsSource } from "./tls-handshakes";
 
-export interface RelayServerOptions {
+export interface PortOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Default: says nothing. */
@@ -39,9 +39,9 @@ export interface RelayServerOptions {
   readonly keepaliveMs: number;
   /** What is not given is not bounded. */
   readonly limits?: Partial<PortLimits>;
-  /** Whether a path is one of the director's own services. */
-  isControl(path: string): boolean;
-  /** Whether calls of this path last as long as their client lives, which should not be moved to another connection. Default: none. */
+  /** Whether calls of a path go to `handleOwn`. Default: none. */
+  isOwn?(path: string): boolean;
+  /** Whether own calls of this path last as long as their client lives, which should not be moved to another connection. Default: none. */
   isLasting?(path: string): boolean;
 }
 
@@ -49,15 +49,15 @@ export interface RelayServerOptions {
 const SETTING_OF: Partial<Record<LimitName, string>> = { headerListBytes: "HEDDLE_HEADER_LIST_MAX_BYTES" };
 
 /**
- * Serves connections of clients, those of its own listening socket or those that it is given, and hands out their calls: the
- * director's own to `onControl`, all others to `onCall`.
+ * Serves connections of clients, those of its own listening socket or those that it is given, and hands out their calls in
+ * chunks: those of the process's own services to `onOwn`, all others to `onCall`.
  *
  * - P1 what goes over a limit is refused with the setting's name, and costs no other connection or call anything.
  */
-export class RelayServer {
+export class Port {
   /** How often clients went over each limit of the engine. */
   readonly limitCounters: LimitCounters = newLimitCounters();
-  readonly #options: RelayServerOptions;
+  readonly #options: PortOptions;
   readonly #limits: PortLimits;
   readonly #listener: TcpListener;
   readonly #handshakes: TlsHandshakes | undefined;
@@ -65,16 +65,16 @@ export class RelayServer {
   readonly #log: LimitLog;
   readonly #openStreams = { count: 0 };
   readonly #quietCalls: QuietCalls;
-  readonly #connectionParts: ClientConnectionParts;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connectionParts: ServerConnectionParts;
+  readonly #connections = new Set<ServerConnection>();
   readonly #sockets = new Set<Socket>();
   readonly #whenEmpty: (() => void)[] = [];
   #draining = false;
-  #onControl: ((call: IncomingCall, connection: object) => void) | undefined;
+  #onOwn: ((call: IncomingCall, connection: object) => void) | undefined;
   #onCall: (call: IncomingCall) => void = (call) =>
     call.finish({ status: Status.UNIMPLEMENTED, message: "no such method", trailers: new CallMetadata() });
 
-  constructor(options: RelayServerOptions) {
+  constructor(options: PortOptions) {
     this.#options = options;
     const { clock, tls, logger = SILENT_LOGGER } = options;
     const limits = (this.#limits = { ...NO_PORT_LIMITS, ...options.limits });
@@ -96,17 +96,17 @@ export class RelayServer {
       });
   }
 
-  /** Takes every call that is not for the director's own services. */
+  /** Takes every call that is not for the own services. */
   handleUnknown(onCall: (call: IncomingCall) => void): void {
     this.#onCall = onCall;
   }
 
   /**
-   * Takes the calls of the director's own services; before it is said who does, `onCall` gets them. `connection` is the same
+   * Takes the calls of the own services; before it is said who does, `onCall` gets them. `connection` is the same
    * object for all calls of a client's connection, and for no others.
    */
-  handleControl(onControl: (call: IncomingCall, connection: object) => void): void {
-    this.#onControl = onControl;
+  handleOwn(onOwn: (call: IncomingCall, connection: object) => void): void {
+    this.#onOwn = onOwn;
   }
 
   /**
@@ -148,7 +148,7 @@ export class RelayServer {
   }
 
   #serve(socket: Socket): void {
-    const connection = new ClientConnection(socket, peerOf(socket), this.#connectionParts);
+    const connection = new ServerConnection(socket, peerOf(socket), this.#connectionParts);
     this.#connections.add(connection);
     this.#quietCalls.watch();
     this.#sockets.add(socket);
@@ -156,7 +156,7 @@ export class RelayServer {
     if (this.#draining) connection.drain();
   }
 
-  #makeConnectionParts(): ClientConnectionParts {
+  #makeConnectionParts(): ServerConnectionParts {
     const { clock, random } = this.#options;
     return {
       clock,
@@ -180,14 +180,14 @@ export class RelayServer {
     const { keepaliveMs } = this.#options;
     const { headerListMaxBytes, streamsPerConnectionMax, idleMs } = this.#limits;
     return {
-      ...CLIENT_BOUNDS,
+      ...ACCEPTED_BOUNDS,
       maxConcurrentStreams: streamsPerConnectionMax,
       blankEndsAllowed: true,
       limitCounters: this.limitCounters,
       openStreams: this.#openStreams,
       headersTooLargeAnswer: headersTooLarge(headerListMaxBytes),
       limits: {
-        ...CLIENT_BOUNDS.limits,
+        ...ACCEPTED_BOUNDS.limits,
         headerListBytes: headerListMaxBytes,
         // On the wire it may be longer than as HTTP/2 counts it, but not by much.
         headerBlockBytes: Math.max(65_536, 2 * headerListMaxBytes),
@@ -198,23 +198,23 @@ export class RelayServer {
     };
   }
 
-  #begin(connection: ClientConnection, stream: Http2Stream, headers: HeaderList, endStream: boolean): StreamHandler {
+  #begin(connection: ServerConnection, stream: Http2Stream, headers: HeaderList, endStream: boolean): StreamHandler {
     const head = requestHeadOf(headers);
     if (head.refusal !== undefined) return new HttpAnswer(stream, head.refusal, headers, endStream);
     const { messageMaxBytes } = this.#options;
-    const call = new RelayCall(stream, head, connection.source, endStream, messageMaxBytes);
-    const isControl = this.#onControl !== undefined && this.#options.isControl(head.path);
+    const call = new ServerCall(stream, head, connection.source, endStream, messageMaxBytes);
+    const isOwn = this.#onOwn !== undefined && this.#options.isOwn?.(head.path) === true;
     const { callsMax } = this.#limits;
     if (head.hasBadTimeout) {
       call.finish(badTimeout(head));
-    } else if (this.#openStreams.count > (isControl ? callsMax * (1 + CONTROL_SHARE) : callsMax)) {
+    } else if (this.#openStreams.count > (isOwn ? callsMax * (1 + OWN_SHARE) : callsMax)) {
       this.#log.over("HEDDLE_CALLS_MAX", connection.peer);
       call.finish(tooManyCalls(callsMax));
-    } else if (isControl) {
+    } else if (isOwn) {
       // Watches and Attach streams have a silence of their own.
       call.mayBeQuiet = true;
       if (this.#options.isLasting?.(head.path)) connection.keep();
-      this.#onControl!(call, connection);
+      this.#onOwn!(call, connection);
     } else {
       this.#onCall(call);
     }
@@ -232,7 +232,7 @@ function badTimeout({ path }: RequestHead) {
 }
 
 function tooManyCalls(callsMax: number) {
-  const what = `${callsMax} calls are in flight at this director: try later, another director, or raise HEDDLE_CALLS_MAX`;
+  const what = `${callsMax} calls are in flight at this server: try later, another one, or raise HEDDLE_CALLS_MAX`;
   return endOfError(new FabricError("TOO_MANY_CALLS", what));
 }
 

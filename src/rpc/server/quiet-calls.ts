@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock } from "../../core/clock";
 import type { PortLimits } from "./port-limits";
-import type { RelayCall } from "./server-call";
+import type { ServerCall } from "./server-call";
 
 export type QuietLimits = Pick<PortLimits, "firstMessageTimeoutMs" | "stallTimeoutMs" | "callIdleTimeoutMs">;
 
@@ -17,10 +17,10 @@ export class QuietCalls {
   readonly #clock: Clock;
   readonly #limits: QuietLimits;
   readonly #periodMs: number;
-  readonly #calls: () => Iterable<RelayCall>;
+  readonly #calls: () => Iterable<ServerCall>;
   #cancel: CancelTimer | undefined;
 
-  constructor(clock: Clock, limits: QuietLimits, calls: () => Iterable<RelayCall>) {
+  constructor(clock: Clock, limits: QuietLimits, calls: () => Iterable<ServerCall>) {
     this.#clock = clock;
     this.#limits = limits;
     this.#calls = calls;

@@ -20,7 +20,7 @@ import { StreamSender } from "../framing/stream-sender";
  * - R2 credit goes back to the client when a chunk was taken, and while `pause` lasts none is: what waits is bounded by the window.
  * - R3 chunks, half-close and end come in the order of the frames.
  */
-export class RelayCall implements IncomingCall, StreamHandler {
+export class ServerCall implements IncomingCall, StreamHandler {
   readonly path: string;
   readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;

@@ -9,31 +9,31 @@ import type { LimitName } from "../../http2/limits";
 import type { Http2Options } from "../../http2/options";
 import type { Http2Stream } from "../../http2/stream";
 import type { PortLimits } from "./port-limits";
-import { RelayCall } from "./server-call";
+import { ServerCall } from "./server-call";
 
 /** A grace without end; whoever wants an end before that makes it by `destroy`. */
 const DRAIN_MS = 24 * 3_600_000;
 
-export interface ClientConnectionParts {
+export interface ServerConnectionParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly engine: Omit<Http2Options, "clock" | "random">;
   readonly limits: PortLimits;
-  begin(connection: ClientConnection, stream: Http2Stream, headers: HeaderList, endStream: boolean): StreamHandler;
+  begin(connection: ServerConnection, stream: Http2Stream, headers: HeaderList, endStream: boolean): StreamHandler;
   /** The client went over a limit of the engine. */
-  over(connection: ClientConnection, limit: LimitName): void;
-  closed(connection: ClientConnection): void;
+  over(connection: ServerConnection, limit: LimitName): void;
+  closed(connection: ServerConnection): void;
 }
 
 /** A client's connection, from the end of its TLS handshake to its own. */
-export class ClientConnection {
+export class ServerConnection {
   /** Address and port of the client. */
   readonly peer: string;
   readonly source: CallSource;
   readonly #connection: Http2Connection;
   readonly #cancelAge: CancelTimer | undefined;
 
-  constructor(socket: Duplex, peer: string, parts: ClientConnectionParts) {
+  constructor(socket: Duplex, peer: string, parts: ServerConnectionParts) {
     const { clock, random, engine, limits } = parts;
     this.peer = peer;
     this.source = new CallSource(peer, clock);
@@ -56,8 +56,8 @@ export class ClientConnection {
   }
 
   /** Calls that are open now. */
-  calls(): RelayCall[] {
-    return this.#connection.streams.all().flatMap(({ handler }) => (handler instanceof RelayCall ? [handler] : []));
+  calls(): ServerCall[] {
+    return this.#connection.streams.all().flatMap(({ handler }) => (handler instanceof ServerCall ? [handler] : []));
   }
 
   /** It has a call that lasts as long as its client lives: age does not end it. */

@@ -8,7 +8,7 @@ import {
   type ResponseInput,
   type ServiceDefinition,
 } from "./service-definition";
-import { endOfHandlerError } from "../../wire/status-mapping";
+import { endOfHandlerError } from "../../core/call-end";
 
 export type MaybePromise<T> = T | Promise<T>;
 

@@ -1,6 +1,6 @@
 import { CallSource } from "../../../src/core/call-source";
 import type { Http2Stream } from "../../../src/http2/stream";
-import type { RelayConnection } from "../../../src/rpc/client/subchannel";
+import type { Subchannel } from "../../../src/rpc/client/subchannel";
 import { answer, answerHead, begin, settled, until, WorkerEnds, type BegunCall } from "../../support/fake-worker-ends";
 import { ManualClock } from "../../support/manual-clock";
 
@@ -9,7 +9,7 @@ const SERVER_RESETS_MAX = 1_000;
 
 describe("A storm of cancelled calls on the way to one worker", () => {
   let clock: ManualClock;
-  let connection: RelayConnection;
+  let connection: Subchannel;
   let workers: WorkerEnds;
 
   beforeEach(async () => {

@@ -12,8 +12,8 @@ import { Http2Connection } from "../../../src/http2/connection";
 import { ErrorCode } from "../../../src/http2/error-codes";
 import { HeaderList } from "../../../src/http2/header-list";
 import type { Http2Stream } from "../../../src/http2/stream";
-import { RelayConnection } from "../../../src/rpc/client/subchannel";
-import { RelayServer } from "../../../src/rpc/server/port";
+import { Subchannel } from "../../../src/rpc/client/subchannel";
+import { Port } from "../../../src/rpc/server/port";
 import { passStraightOn } from "../../support/straight-call";
 import { MemoryBudget } from "../../../src/rpc/server/memory-budget";
 import { MessageCall } from "../../../src/rpc/server/message-call";
@@ -127,7 +127,7 @@ const trailersOf = ({ status, message, trailers }: Plan): string[] => [
   ...(message === "" ? [] : ["grpc-message", encodeURIComponent(message)]),
   ...trailers.flat(),
 ];
-const NO_STATUS = ["grpc-status", "13", "grpc-message", "the worker ended the call without a status"];
+const NO_STATUS = ["grpc-status", "13", "grpc-message", "the server ended the call without a status"];
 
 /** The call as both ends must see it, from what was sent alone. */
 function expected(plan: Plan, index: number): { worker: string[]; client: string[] } {
@@ -211,9 +211,9 @@ function refuse(stream: Http2Stream, { requests, waitsForHead }: Plan, atBytes: 
 // ---- Between them ----------------------------------------------------------------------------------------------------
 
 class OneEndpoint extends TrackedEndpoint implements ConnectedEndpoint {
-  readonly connection: RelayConnection;
+  readonly connection: Subchannel;
 
-  constructor(name: string, connection: RelayConnection, clock: ManualClock) {
+  constructor(name: string, connection: Subchannel, clock: ManualClock) {
     super(name, { services: ["a.B"] }, { clock, slowStartMs: 0 });
     this.connection = connection;
   }
@@ -221,7 +221,7 @@ class OneEndpoint extends TrackedEndpoint implements ConnectedEndpoint {
 
 /** As a director forwards, to either of two workers that share a connection: what the call brings is kept for another attempt. */
 function forwarding(
-  connection: RelayConnection,
+  connection: Subchannel,
   clock: ManualClock,
   retryBufferBytes: number,
 ): (call: IncomingCall) => void {
@@ -288,8 +288,8 @@ async function seenOf(plans: readonly Plan[], between: Wires): Promise<{ worker:
     new Http2Connection("server", theirs, { onStream }, { ...parts, streamWindowBytes: between.workerWindowBytes });
     return ours;
   };
-  const toWorker = new RelayConnection("worker:1", { ...parts, ...RELAY, scheme: "http", dial, reconnectMaxMs: 10 });
-  const relay = new RelayServer({ ...parts, ...RELAY, isControl: () => false });
+  const toWorker = new Subchannel("worker:1", { ...parts, ...RELAY, scheme: "http", dial, reconnectMaxMs: 10 });
+  const relay = new Port({ ...parts, ...RELAY });
   const retryBufferBytes = between.way === "forwarded again" ? 1 << 20 : 1_000;
   const forward = forwarding(toWorker, clock, retryBufferBytes);
   relay.handleUnknown(between.way === "straight" ? (call) => passStraightOn(call, toWorker) : forward);
@@ -345,7 +345,7 @@ async function messagesSeen(
     from.pause();
     setImmediate(() => from.resume());
   };
-  const server = new RelayServer({ ...parts, ...RELAY, isControl: () => false });
+  const server = new Port({ ...parts, ...RELAY });
   server.handleUnknown((chunks) => {
     const call = new MessageCall(chunks, { clock, messageMaxBytes: 1 << 20, held: new MemoryBudget(1 << 20) });
     call.listen({
@@ -363,7 +363,7 @@ async function messagesSeen(
     server.accept(theirs as Socket);
     return ours;
   };
-  const inner: Connection = new RelayConnection("s:1", {
+  const inner: Connection = new Subchannel("s:1", {
     ...parts,
     ...RELAY,
     scheme: "http",

@@ -7,7 +7,7 @@ import { CallMetadata } from "../../../src/core/call-metadata";
 import { seededRandom } from "../../../src/core/random";
 import { ErrorCode } from "../../../src/http2/error-codes";
 import { systemClock } from "../../../src/platform/system-clock";
-import { RelayConnection } from "../../../src/rpc/client/subchannel";
+import { Subchannel } from "../../../src/rpc/client/subchannel";
 import { setting } from "../../support/http2-raw-peer";
 import { answering, answerWith, grpcMessage, RawWorker, type RawRequest } from "../../support/raw-worker";
 import { eventually } from "../../support/processes";
@@ -17,11 +17,11 @@ const PARTS = { clock: systemClock, random: seededRandom(1) };
 const MAX_CONCURRENT_STREAMS = 3;
 
 class RawEndpoint extends TrackedEndpoint implements ConnectedEndpoint {
-  readonly connection: RelayConnection;
+  readonly connection: Subchannel;
 
   constructor(memberId: string, worker: RawWorker) {
     super(memberId, { services: ["a.B"] }, { clock: systemClock, slowStartMs: 0 });
-    this.connection = new RelayConnection(memberId, {
+    this.connection = new Subchannel(memberId, {
       ...PARTS,
       scheme: "http",
       dial: worker.dial,
@@ -109,13 +109,13 @@ describe("A worker that misbehaves", () => {
     [
       "resets the call before its head",
       ({ id, connection }) => connection.write(answering.reset(id, ErrorCode.INTERNAL_ERROR)),
-      "the worker reset the call (INTERNAL_ERROR)",
+      "the server reset the call (INTERNAL_ERROR)",
     ],
     ["drops the connection", ({ connection }) => connection.destroy(), "the server closed the connection"],
     [
       "breaks the protocol",
       ({ id, connection }) => connection.write(answering.head(id, [":status", "abc"])),
-      "the worker broke the rules of HTTP/2 (PROTOCOL_ERROR)",
+      "the server broke the rules of HTTP/2 (PROTOCOL_ERROR)",
     ],
   ])("which %s may have run it: another is tried only for an idempotent method", async (_how, act, why) => {
     expect(await callOn(act, true)).toEqual({ ...answered, attempts: "2" });
@@ -134,7 +134,7 @@ describe("A worker that misbehaves", () => {
       const act = (request: RawRequest) =>
         request.connection.write(...frames(request), answering.reset(request.id, ErrorCode.NO_ERROR));
       expect(await callOn(act, true)).toEqual({
-        end: lost("the worker reset the call (NO_ERROR)"),
+        end: lost("the server reset the call (NO_ERROR)"),
         text,
         attempts: "1",
       });
@@ -207,17 +207,17 @@ describe("A worker that misbehaves", () => {
     [
       "an end without trailers",
       ({ id }) => [answering.head(id), answering.data(id, grpcMessage("x"), true)],
-      "13 the worker ended the call without a status",
+      "13 the server ended the call without a status",
     ],
     [
       "trailers without a status",
       ({ id }) => [answering.head(id), answering.trailers(id, ["x-cost", "1"])],
-      "2 the worker's answer has no valid grpc-status",
+      "2 the server's answer has no valid grpc-status",
     ],
     [
       "a status that is no number",
       ({ id }) => [answering.head(id), answering.trailers(id, ["grpc-status", "OK"])],
-      "2 the worker's answer has no valid grpc-status",
+      "2 the server's answer has no valid grpc-status",
     ],
     [
       "HTTP 503 and a page",
@@ -225,17 +225,17 @@ describe("A worker that misbehaves", () => {
         answering.head(id, [":status", "503", "content-type", "text/html"]),
         answering.data(id, Buffer.from("no"), true),
       ],
-      '14 the worker answered with HTTP status 503 and content-type "text/html"',
+      '14 the server answered with HTTP status 503 and content-type "text/html"',
     ],
     [
       "HTTP 404 without content",
       ({ id }) => [answering.head(id, [":status", "404"], true)],
-      '12 the worker answered with HTTP status 404 and content-type ""',
+      '12 the server answered with HTTP status 404 and content-type ""',
     ],
     [
       "gRPC-Web, which is another protocol",
       ({ id }) => [answering.head(id, [":status", "200", "content-type", "application/grpc-web"])],
-      '2 the worker answered with HTTP status 200 and content-type "application/grpc-web"',
+      '2 the server answered with HTTP status 200 and content-type "application/grpc-web"',
     ],
     [
       "an HTTP status that is not 200, with a status of gRPC",

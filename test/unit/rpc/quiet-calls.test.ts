@@ -7,7 +7,7 @@ import { Http2Connection } from "../../../src/http2/connection";
 import type { StreamHandler } from "../../../src/http2/handlers";
 import { HeaderList } from "../../../src/http2/header-list";
 import type { Http2Stream } from "../../../src/http2/stream";
-import { RelayServer } from "../../../src/rpc/server/port";
+import { Port } from "../../../src/rpc/server/port";
 import { engineOptions } from "../../support/http2-parts";
 import { ManualClock } from "../../support/manual-clock";
 
@@ -34,9 +34,9 @@ describe("Calls that hold what they do not use", () => {
     clock = new ManualClock();
     const limits = { firstMessageTimeoutMs: 10_000, stallTimeoutMs: 20_000, callIdleTimeoutMs: 60_000 };
     const options = { clock, random: seededRandom(1), messageMaxBytes: 4 << 20, keepaliveMs: 0, limits };
-    const server = new RelayServer({ ...options, isControl: (path) => path === "/control" });
+    const server = new Port({ ...options, isOwn: (path) => path === "/control" });
     server.handleUnknown((call) => arrived(call));
-    server.handleControl((call) => arrived(call));
+    server.handleOwn((call) => arrived(call));
     const [host, port] = (await server.listen("127.0.0.1:0", "TEST_ADDR")).split(":");
     const socket = connect({ host: host!, port: Number(port), noDelay: true });
     // The client's own limits are on the real clock.

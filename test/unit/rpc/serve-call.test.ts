@@ -3,7 +3,7 @@ import { CallError } from "../../../src/core/errors";
 import { Status } from "../../../src/core/status";
 import type { CallContext } from "../../../src/rpc/service/call-context";
 import { serveCall, type ServedMethod } from "../../../src/rpc/service/serve-call";
-import { endOfHandlerError } from "../../../src/wire/status-mapping";
+import { endOfHandlerError } from "../../../src/core/call-end";
 import { settle } from "../../support/manual-clock";
 import { StubCaller } from "../../support/stub-caller";
 

@@ -1,11 +1,11 @@
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { ErrorCode } from "../../../src/http2/error-codes";
 import { systemClock } from "../../../src/platform/system-clock";
-import type { RelayConnection, RelayConnectionOptions } from "../../../src/rpc/client/subchannel";
+import type { Subchannel, SubchannelOptions } from "../../../src/rpc/client/subchannel";
 import { answer, begin, settled, until, WorkerEnds, type WorkerEndsOptions } from "../../support/fake-worker-ends";
 
-describe("RelayConnection", () => {
-  let connection: RelayConnection;
+describe("Subchannel", () => {
+  let connection: Subchannel;
   let workers: WorkerEnds;
 
   afterEach(() => {
@@ -13,12 +13,12 @@ describe("RelayConnection", () => {
     workers.destroy();
   });
 
-  function dial(ends: WorkerEndsOptions = {}, options: Partial<RelayConnectionOptions> = {}): void {
+  function dial(ends: WorkerEndsOptions = {}, options: Partial<SubchannelOptions> = {}): void {
     workers = new WorkerEnds(ends);
     connection = workers.relay({ clock: systemClock, ...options });
   }
 
-  async function ready(ends: WorkerEndsOptions = {}, options: Partial<RelayConnectionOptions> = {}): Promise<void> {
+  async function ready(ends: WorkerEndsOptions = {}, options: Partial<SubchannelOptions> = {}): Promise<void> {
     dial(ends, options);
     await until(() => connection.isReady());
   }

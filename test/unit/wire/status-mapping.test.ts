@@ -3,7 +3,8 @@ import { CallError, ERRORS, FabricError, type ErrorCode } from "../../../src/cor
 import { endOfError } from "../../../src/core/call-end";
 import { Status } from "../../../src/core/status";
 import { toGrpcMetadata } from "../../../src/wire/metadata";
-import { endOfHandlerError, endOfStatus } from "../../../src/wire/status-mapping";
+import { endOfHandlerError } from "../../../src/core/call-end";
+import { endOfStatus } from "../../../src/wire/status-mapping";
 
 const none = () => new Metadata();
 /** Trailers as a peer sends them: the transport's own are among them. */

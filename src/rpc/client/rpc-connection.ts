@@ -1,0 +1,40 @@
+import type { SecureContext } from "node:tls";
+import type { Connection } from "../../core/call";
+import type { Clock } from "../../core/clock";
+import type { Random } from "../../core/random";
+import { dialer } from "./dial";
+import { MessageConnection } from "./message-connection";
+import { Subchannel } from "./subchannel";
+
+/** What is trusted, and who we are. */
+export interface DialingTls {
+  /** To be asked for each connection. */
+  context(): SecureContext;
+  /** Keeps what it is made of up to date until it is ended by what it returns. */
+  watch(): () => void;
+}
+
+export interface RpcConnectionOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly messageMaxBytes: number;
+  /** Interval of HTTP/2 PINGs after silence; 0 sends none. */
+  readonly keepaliveMs: number;
+  /** Default: plain text. */
+  readonly tls?: DialingTls | undefined;
+  readonly reconnectMaxMs: number;
+  readonly userAgent: string;
+}
+
+/** A connection in whole messages to one address. Calls made while it connects wait for the outcome. */
+export function rpcConnection(address: string, options: RpcConnectionOptions): Connection {
+  const { tls } = options;
+  const chunks = new Subchannel(address, {
+    ...options,
+    scheme: tls === undefined ? "http" : "https",
+    dial: dialer(tls?.context, "kept"),
+    holdsCalls: true,
+    onClose: tls?.watch(),
+  });
+  return new MessageConnection(chunks, options);
+}
