@@ -9,6 +9,8 @@ SECONDS ?= 45
 TESTS ?=
 # Options of a measurement: make bench-relay BENCH=--quick
 BENCH ?=
+# A part of the interop lanes: make conformance-interop INTEROP="--clients heddle --servers grpc-go"
+INTEROP ?=
 # Options of the attacks: make attack ATTACK=--quick
 ATTACK ?=
 
@@ -96,7 +98,7 @@ conformance-h2spec: build ## Run h2spec against our HTTP/2 engine and against a 
 
 .PHONY: conformance-interop
 conformance-interop: build ## Run gRPC's interop cases and grpcurl through the director: grpc-go, grpc-js, our worker (grpc-go and grpcurl need Go)
-	@$(BIN)/tsx scripts/conformance/grpc-interop.ts
+	@$(BIN)/tsx scripts/conformance/grpc-interop.ts $(INTEROP)
 
 .PHONY: fuzz-http2
 fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SEED=n to replay)

@@ -4,17 +4,19 @@
  * went wrong; the last line is JSON. Fails unless every case passes, or is in known-failures.ts and fails without the director too.
  * Where Go is absent, and its programs were not built before, it says so and leaves them out.
  *
- * Run: make conformance-interop
+ * Run: make conformance-interop (INTEROP="--clients heddle,grpc-go --servers grpc-js" for a part)
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 
 import { type Certificates, makeCertificates } from "../../test/support/certificates";
+import { INTEROP_STACKS } from "../../test/support/interop/interop-stacks";
 import { buildGoInterop, type GoInterop } from "./go-interop";
 import { findGrpcurl } from "../grpcurl";
 import { GrpcurlClient } from "./grpcurl-client";
-import { GrpcGoClient, grpcJsClient } from "./interop-clients";
+import { GrpcGoClient, InProcessClient } from "./interop-clients";
 import { InteropCluster } from "./interop-cluster";
 import { InteropReport } from "./interop-report";
 import {
@@ -55,9 +57,10 @@ async function startServer(
   }
 }
 
-/** Every client on both paths against one server. */
+/** These clients on both paths against one server. */
 async function runAgainst(
   name: ServerName,
+  clients: readonly Lane["client"][],
   programs: Programs,
   transport: Lane["transport"],
   certificates: Certificates,
@@ -72,7 +75,7 @@ async function runAgainst(
     const addresses = { direct: server.address, director: cluster.address };
     for (const path of PATHS) {
       const destination: Destination = { address: addresses[path], caFile: tls?.caFile };
-      for (const client of CLIENTS) {
+      for (const client of clients) {
         const lane = { client, server: name, path, transport };
         const program = clientOf(lane, programs, cluster);
         for (const testCase of program?.cases ?? []) {
@@ -92,7 +95,9 @@ async function runAgainst(
 function clientOf(lane: Lane, { go, grpcurl }: Programs, { processes }: InteropCluster): InteropClient | undefined {
   switch (lane.client) {
     case "grpc-js":
-      return grpcJsClient;
+    case "heddle":
+    case "heddle-js":
+      return new InProcessClient(INTEROP_STACKS[lane.client], lane.path);
     case "grpc-go":
       return go && new GrpcGoClient(go.client, processes);
     case "grpcurl":
@@ -100,7 +105,24 @@ function clientOf(lane: Lane, { go, grpcurl }: Programs, { processes }: InteropC
   }
 }
 
+/** What of the matrix is wanted: names separated by commas. All of it by default. */
+function chosenLanes(): { readonly clients: readonly Lane["client"][]; readonly servers: readonly ServerName[] } {
+  const { values } = parseArgs({ options: { clients: { type: "string" }, servers: { type: "string" } } });
+  return {
+    clients: chosen("--clients", values.clients, CLIENTS),
+    servers: chosen("--servers", values.servers, SERVERS),
+  };
+}
+
+function chosen<T extends string>(flag: string, given: string | undefined, all: readonly T[]): readonly T[] {
+  const wanted = given?.split(",") ?? all;
+  const unknown = wanted.filter((name) => !all.some((known) => known === name));
+  if (unknown.length > 0) throw new Error(`${flag} has no ${unknown.join(", ")}: choose of ${all.join(", ")}`);
+  return all.filter((name) => wanted.includes(name));
+}
+
 async function main(): Promise<void> {
+  const { clients, servers } = chosenLanes();
   const go = buildGoInterop();
   if (!go) console.log("There is no Go here, so grpc-go's client and server are left out.");
   const found = findGrpcurl();
@@ -111,7 +133,8 @@ async function main(): Promise<void> {
     const certificates = await makeCertificates(folder);
     const runs: InteropRun[] = [];
     for (const transport of TRANSPORTS) {
-      for (const server of SERVERS) runs.push(...(await runAgainst(server, programs, transport, certificates)));
+      for (const server of servers)
+        runs.push(...(await runAgainst(server, clients, programs, transport, certificates)));
     }
     const report = new InteropReport(runs);
     console.log(report.table);

@@ -1,13 +1,8 @@
-import { readFileSync } from "node:fs";
-
-import { credentials } from "@grpc/grpc-js";
-
 import { parseAddress } from "../../src/core/address";
 import { messageOf } from "../../src/core/errors";
-import { INTEROP_CASES } from "../../test/support/interop/cases";
-import { InteropTarget } from "../../test/support/interop/interop-target";
+import type { InteropStack } from "../../test/support/interop/interop-stacks";
 import { type Processes, within } from "../../test/support/processes";
-import type { Destination, InteropClient } from "./interop-run";
+import type { Destination, InteropClient, Lane } from "./interop-run";
 
 /** The longest, orca_oob, polls once a second for up to 30. */
 const CASE_MAX_MS = 45_000;
@@ -54,21 +49,28 @@ export class GrpcGoClient implements InteropClient {
   }
 }
 
-/** Our client on grpc-js, in this process. */
-export const grpcJsClient: InteropClient = {
-  cases: Object.keys(INTEROP_CASES),
+/** A client in this process. */
+export class InProcessClient implements InteropClient {
+  readonly cases: readonly string[];
+  readonly #stack: InteropStack;
+  readonly #isDirector: boolean;
 
-  async run(testCase, { address, caFile }) {
-    const trust = caFile === undefined ? credentials.createInsecure() : credentials.createSsl(readFileSync(caFile));
-    const target = new InteropTarget(address, trust);
+  constructor(stack: InteropStack, path: Lane["path"]) {
+    this.cases = Object.keys(stack.cases);
+    this.#stack = stack;
+    this.#isDirector = path === "director";
+  }
+
+  async run(testCase: string, destination: Destination): Promise<string | undefined> {
+    const target = this.#stack.open({ ...destination, isDirector: this.#isDirector });
     try {
       const late = () => new Error(`did not end within ${CASE_MAX_MS} ms`);
-      await within(CASE_MAX_MS, INTEROP_CASES[testCase]!(target), late);
+      await within(CASE_MAX_MS, this.#stack.cases[testCase]!(target), late);
       return undefined;
     } catch (error) {
       return messageOf(error);
     } finally {
       target.close();
     }
-  },
-};
+  }
+}

@@ -119,5 +119,5 @@ export class InteropReport {
 const HEADINGS = { client: "client", server: "server", path: "path", transport: "port" };
 
 function laneText({ client, server, path, transport }: Lane | typeof HEADINGS): string {
-  return `${client.padEnd(8)} ${server.padEnd(8)} ${path.padEnd(9)} ${transport.padEnd(6)}`;
+  return `${client.padEnd(9)} ${server.padEnd(8)} ${path.padEnd(9)} ${transport.padEnd(6)}`;
 }

@@ -7,10 +7,10 @@ import { connect, type FabricClient } from "../../src/api/client";
 import { createDirector, type Director } from "../../src/api/director";
 import type { Worker } from "../../src/api/worker";
 import { SILENT_LOGGER } from "../../src/core/logger";
-import { INTEROP_CASES } from "../support/interop/cases";
 import { interopContract, SERVED } from "../support/interop/contract";
 import { GrpcJsServer } from "../support/interop/grpc-js-server";
-import { InteropTarget } from "../support/interop/interop-target";
+import { INTEROP_STACKS } from "../support/interop/interop-stacks";
+import type { InteropTarget } from "../support/interop/interop-target";
 import { interopWorker } from "../support/interop/interop-worker";
 import { eventually } from "../support/processes";
 
@@ -23,7 +23,6 @@ describe.each(["a grpc-js server beside a side-car", "a worker of createWorker()
     let worker: Worker;
     let server: GrpcJsServer | undefined;
     let control: FabricClient;
-    let target: InteropTarget;
 
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), "heddle-interop-"));
@@ -45,11 +44,9 @@ describe.each(["a grpc-js server beside a side-car", "a worker of createWorker()
       await worker.start();
       control = connect({ directors: [director.address], mode: "proxy", env: {} });
       await eventually("the worker is ready", async () => (await members()).some(({ ready }) => ready));
-      target = new InteropTarget(director.address);
     });
 
     afterAll(async () => {
-      target.close();
       await control.close();
       await worker.stop({ graceMs: 0 });
       server?.close();
@@ -68,8 +65,17 @@ describe.each(["a grpc-js server beside a side-car", "a worker of createWorker()
       return (await control.director.listMembers({}, { timeoutMs: 2_000 })).members;
     }
 
-    it.each(Object.entries(INTEROP_CASES))("%s", async (_name, run) => {
-      await run(target);
+    describe.each(Object.keys(INTEROP_STACKS) as (keyof typeof INTEROP_STACKS)[])("and the client %s", (name) => {
+      const stack = INTEROP_STACKS[name];
+      let target: InteropTarget;
+      beforeAll(() => {
+        target = stack.open({ address: director.address, caFile: undefined, isDirector: true });
+      });
+      afterAll(() => target.close());
+
+      it.each(Object.entries(stack.cases))("%s", async (_name, run) => {
+        await run(target);
+      });
     });
 
     it("leaves no call in flight", async () => {

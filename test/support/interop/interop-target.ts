@@ -1,30 +1,26 @@
-import { credentials, type ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
-
-import { GrpcJsClient } from "./grpc-js-client";
+import type { ChannelSettings, InteropChannel } from "./interop-channel";
 
 /** A server, or the director before it, as a case sees it. */
 export class InteropTarget {
   /** The channel that a case uses unless it wants another. */
-  readonly client: GrpcJsClient;
-  readonly #address: string;
-  readonly #credentials: ChannelCredentials;
-  readonly #clients: GrpcJsClient[] = [];
+  readonly client: InteropChannel;
+  readonly #connect: (settings: ChannelSettings) => InteropChannel;
+  readonly #channels: InteropChannel[] = [];
 
-  /** @param channelCredentials default: plain text */
-  constructor(address: string, channelCredentials: ChannelCredentials = credentials.createInsecure()) {
-    this.#address = address;
-    this.#credentials = channelCredentials;
+  /** @param connect - makes a channel of the stack that is tested */
+  constructor(connect: (settings: ChannelSettings) => InteropChannel) {
+    this.#connect = connect;
     this.client = this.open();
   }
 
   /** A channel of its own; closed with the target at the latest. */
-  open(options: ChannelOptions = {}): GrpcJsClient {
-    const client = new GrpcJsClient(this.#address, this.#credentials, options);
-    this.#clients.push(client);
-    return client;
+  open(settings: ChannelSettings = {}): InteropChannel {
+    const channel = this.#connect(settings);
+    this.#channels.push(channel);
+    return channel;
   }
 
   close(): void {
-    for (const client of this.#clients) client.close();
+    for (const channel of this.#channels) channel.close();
   }
 }

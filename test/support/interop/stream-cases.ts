@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { Metadata, status as Status } from "@grpc/grpc-js";
-
+import { CallMetadata, type MetadataValue } from "../../../src/core/call-metadata";
+import { Status } from "../../../src/core/status";
 import type { InteropCases } from "./interop-case";
 import {
   ECHO_INITIAL,
@@ -94,12 +94,10 @@ export const streamCases: InteropCases = {
   },
 
   async custom_metadata({ client }) {
-    const metadata = new Metadata();
-    metadata.set(ECHO_INITIAL, ECHOED.initial);
-    metadata.set(ECHO_TRAILING, ECHOED.trailing);
+    const metadata = CallMetadata.of({ [ECHO_INITIAL]: ECHOED.initial, [ECHO_TRAILING]: ECHOED.trailing });
     const unary = await client.unary("UnaryCall", { responseSize: 1, payload: zeros(1) }, { metadata });
     assertOk(unary);
-    assertEchoed(unary.headers, unary.status.metadata);
+    assertEchoed(unary.headers, unary.status.trailers);
 
     const call = client.open<Output, StreamingOutputCallResponse>("FullDuplexCall", { metadata });
     call.send({ responseParameters: [{ size: 1 }], payload: zeros(1) });
@@ -107,7 +105,7 @@ export const streamCases: InteropCases = {
     assert.equal(sizeOf(await call.next()), 1);
     const status = await call.status;
     assertOk({ status });
-    assertEchoed(await call.headers, status.metadata);
+    assertEchoed(await call.headers, status.trailers);
   },
 
   async status_code_and_message({ client }) {
@@ -126,7 +124,11 @@ function sizeOf(response: StreamingOutputCallResponse | undefined): number | und
   return response?.payload?.body.length;
 }
 
-function assertEchoed(headers: Metadata, trailers: Metadata): void {
-  assert.deepEqual(headers.get(ECHO_INITIAL), [ECHOED.initial], "the headers echo");
-  assert.deepEqual(trailers.get(ECHO_TRAILING), [ECHOED.trailing], "the trailers echo");
+function assertEchoed(headers: CallMetadata, trailers: CallMetadata): void {
+  assert.deepEqual(valuesOf(headers, ECHO_INITIAL), [ECHOED.initial], "the headers echo");
+  assert.deepEqual(valuesOf(trailers, ECHO_TRAILING), [ECHOED.trailing], "the trailers echo");
+}
+
+function valuesOf(metadata: CallMetadata, key: string): MetadataValue[] {
+  return metadata.entries().flatMap(([name, value]) => (name === key ? [value] : []));
 }

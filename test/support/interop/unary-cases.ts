@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 
-import { Metadata, status as Status } from "@grpc/grpc-js";
-
-import type { CallOutcome, GrpcJsClient } from "./grpc-js-client";
+import { Status, statusName } from "../../../src/core/status";
+import { asBuffer } from "../../../src/wire/bytes";
+import { interopContract } from "./contract";
+import type { CallOutcome, InteropChannel } from "./interop-channel";
 import type { InteropCases } from "./interop-case";
 import { ORCA_TRAILER, zeros, type OrcaLoadReport, type SimpleResponse } from "./messages";
-import { interopContract } from "./contract";
 
 const LARGE = { request: 271_828, response: 314_159 } as const;
 const SOAK_ITERATIONS = 10;
@@ -78,9 +78,9 @@ export const unaryCases: InteropCases = {
       },
     });
     assertOk(outcome);
-    const [encoded] = outcome.status.metadata.get(ORCA_TRAILER);
-    assert.ok(encoded instanceof Buffer, `the trailers have ${ORCA_TRAILER}`);
-    const { cpuUtilization, memUtilization, requestCost, utilization } = decodedReport(encoded);
+    const encoded = outcome.status.trailers.bytes(ORCA_TRAILER);
+    assert.ok(encoded, `the trailers have ${ORCA_TRAILER}`);
+    const { cpuUtilization, memUtilization, requestCost, utilization } = decodedReport(asBuffer(encoded));
     assert.deepEqual(
       { cpuUtilization, memUtilization, requestCost, utilization },
       {
@@ -93,18 +93,17 @@ export const unaryCases: InteropCases = {
   },
 };
 
-export async function largeUnary(client: GrpcJsClient): Promise<void> {
-  const outcome = await client.unary<SimpleResponse>(
-    "UnaryCall",
-    { responseSize: LARGE.response, payload: zeros(LARGE.request) },
-    { metadata: new Metadata() },
-  );
+export async function largeUnary(client: InteropChannel): Promise<void> {
+  const outcome = await client.unary<SimpleResponse>("UnaryCall", {
+    responseSize: LARGE.response,
+    payload: zeros(LARGE.request),
+  });
   assertOk(outcome);
   assert.equal(outcome.response?.payload?.body.length, LARGE.response);
 }
 
 export function assertOk({ status }: Pick<CallOutcome<unknown>, "status">): void {
-  assert.equal(status.code, Status.OK, `${Status[status.code]}: ${status.details}`);
+  assert.equal(status.code, Status.OK, `${statusName(status.code)}: ${status.details}`);
 }
 
 function decodedReport(bytes: Buffer): OrcaLoadReport {

@@ -1,53 +1,46 @@
 import {
   Client,
+  compressionAlgorithms,
   Metadata,
   type CallOptions,
   type ChannelCredentials,
-  type ChannelOptions,
   type ClientDuplexStream,
   type MethodDefinition,
   type StatusObject,
 } from "@grpc/grpc-js";
 
+import { CallMetadata } from "../../../src/core/call-metadata";
 import { MessageQueue } from "../../../src/core/message-queue";
+import type { Status } from "../../../src/core/status";
+import { fromGrpcMetadata, toGrpcMetadata } from "../../../src/wire/metadata";
 import { interopContract } from "./contract";
-
-export interface CallInput {
-  readonly metadata?: Metadata;
-  readonly timeoutMs?: number;
-}
-
-/** How a call went; statuses are results here, because most cases look at them. */
-export interface CallOutcome<Response> {
-  /** Of a unary call that is OK. */
-  readonly response: Response | undefined;
-  readonly status: StatusObject;
-  readonly headers: Metadata;
-}
-
-type TestMethod =
-  | "EmptyCall"
-  | "UnaryCall"
-  | "StreamingOutputCall"
-  | "StreamingInputCall"
-  | "FullDuplexCall"
-  | "HalfDuplexCall"
-  | "UnimplementedCall";
+import type {
+  CallInput,
+  CallOutcome,
+  CallStatus,
+  ChannelSettings,
+  InteropChannel,
+  InteropStream,
+  TestMethod,
+} from "./interop-channel";
 
 /** What a stream of grpc-js writes to. */
 interface FlaggedCall {
   sendMessageWithContext(context: { readonly flags: number; callback(): void }, message: object): void;
 }
 
+/** Bit of a message's flags, as in grpc's `grpc_types.h`. */
+const NO_COMPRESS = 0x02;
+
 type AnyMethod = MethodDefinition<object, object>;
 
-/** A channel of its own to an interop server, or to a director before it. */
-export class GrpcJsClient {
+/** grpc-js as its users have it. */
+export class GrpcJsChannel implements InteropChannel {
   readonly #client: Client;
 
-  constructor(address: string, credentials: ChannelCredentials, options: ChannelOptions = {}) {
+  constructor(address: string, credentials: ChannelCredentials, { compression }: ChannelSettings = {}) {
     this.#client = new Client(address, credentials, {
-      ...options,
+      ...(compression ? { "grpc.default_compression_algorithm": compressionAlgorithms[compression] } : {}),
       // Channels of one process share connections otherwise, and a soak of channels would be one of calls.
       "grpc.use_local_subchannel_pool": 1,
       // An IP address may not be the name that a TLS client asks for.
@@ -59,7 +52,6 @@ export class GrpcJsClient {
     return await this.#unary<Response>(testMethod(method), request, input);
   }
 
-  /** The method of a service that no server has. */
   async unimplementedService(): Promise<CallOutcome<object>> {
     const service = interopContract().definition("grpc.testing.UnimplementedService");
     return await this.#unary<object>(service["UnimplementedCall"] as AnyMethod, {}, {});
@@ -74,10 +66,10 @@ export class GrpcJsClient {
       path,
       requestSerialize,
       responseDeserialize,
-      input.metadata ?? new Metadata(),
+      toGrpcMetadata(input.metadata ?? new CallMetadata()),
       optionsOf(input),
     );
-    return new InteropStream<Request, Response>(stream as unknown as ClientDuplexStream<Request, Response>);
+    return new GrpcJsStream<Request, Response>(stream as unknown as ClientDuplexStream<Request, Response>);
   }
 
   close(): void {
@@ -92,13 +84,12 @@ export class GrpcJsClient {
     return new Promise((resolve) => {
       let response: Response | undefined;
       let headers = new Metadata();
-      const metadata = input.metadata ?? new Metadata();
       const call = this.#client.makeUnaryRequest(
         path,
         requestSerialize,
         responseDeserialize,
         request,
-        metadata,
+        toGrpcMetadata(input.metadata ?? new CallMetadata()),
         optionsOf(input),
         (_error, value) => {
           response = value as Response | undefined;
@@ -107,25 +98,23 @@ export class GrpcJsClient {
       call.on("metadata", (received) => (headers = received));
       call.on("status", (status) => {
         // The callback is called right after this event.
-        queueMicrotask(() => resolve({ response, status, headers }));
+        queueMicrotask(() => resolve({ response, status: statusOf(status), headers: fromGrpcMetadata(headers) }));
       });
     });
   }
 }
 
-/** A call of the streaming kinds, message by message. */
-export class InteropStream<Request extends object, Response extends object> {
-  readonly headers: Promise<Metadata>;
-  /** Settles with whatever status the call ends. */
-  readonly status: Promise<StatusObject>;
+class GrpcJsStream<Request extends object, Response extends object> implements InteropStream<Request, Response> {
+  readonly headers: Promise<CallMetadata>;
+  readonly status: Promise<CallStatus>;
   readonly #stream: ClientDuplexStream<Request, Response>;
   readonly #responses = new MessageQueue<Response>();
   readonly #reader = this.#responses[Symbol.asyncIterator]();
 
   constructor(stream: ClientDuplexStream<Request, Response>) {
     this.#stream = stream;
-    this.headers = new Promise((resolve) => stream.once("metadata", resolve));
-    this.status = new Promise((resolve) => stream.once("status", resolve));
+    this.headers = new Promise((resolve) => stream.once("metadata", (headers) => resolve(fromGrpcMetadata(headers))));
+    this.status = new Promise((resolve) => stream.once("status", (status) => resolve(statusOf(status))));
     stream.on("data", (response: Response) => this.#responses.push(response));
     // Without a listener the event would end the process; the status says the same.
     stream.on("error", () => {});
@@ -136,10 +125,13 @@ export class InteropStream<Request extends object, Response extends object> {
     this.#stream.write(request);
   }
 
-  /** Sends one message with flags of its own, for which the public interface has no place. Resolves when it was taken. */
-  sendWithFlags(request: Request, flags: number): Promise<void> {
+  /** The public interface has no place for a message's flags. */
+  sendCompressed(request: Request, compressed: boolean): Promise<void> {
     const { call } = this.#stream as unknown as { readonly call: FlaggedCall };
-    return new Promise((callback) => call.sendMessageWithContext({ flags, callback: () => callback() }, request));
+    const flags = compressed ? 0 : NO_COMPRESS;
+    return new Promise((resolve) => {
+      call.sendMessageWithContext({ flags, callback: () => resolve() }, request);
+    });
   }
 
   halfClose(): void {
@@ -150,7 +142,6 @@ export class InteropStream<Request extends object, Response extends object> {
     this.#stream.cancel();
   }
 
-  /** The next answer; `undefined` when the call has ended. */
   async next(): Promise<Response | undefined> {
     const { value, done } = await this.#reader.next();
     return done ? undefined : value;
@@ -163,4 +154,8 @@ function testMethod(method: TestMethod): AnyMethod {
 
 function optionsOf({ timeoutMs }: CallInput): CallOptions {
   return timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
+}
+
+function statusOf({ code, details, metadata }: StatusObject): CallStatus {
+  return { code: code as number as Status, details, trailers: fromGrpcMetadata(metadata) };
 }
