@@ -13,10 +13,10 @@ const CAPACITY_MIN_BYTES = 1_024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** A message as it is sent: not compressed, its length before it. */
-export function frameOf(message: Uint8Array): Buffer {
+/** A message as it is sent, its length before it; `flag` is 1 if it is compressed. */
+export function frameOf(message: Uint8Array, flag: 0 | 1 = 0): Buffer {
   const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
-  frame[0] = 0;
+  frame[0] = flag;
   frame.writeUInt32BE(message.length, 1);
   frame.set(message, PREFIX_BYTES);
   return frame;
