@@ -1,9 +1,10 @@
-import type { CallEnd, IncomingCall } from "../../core/call";
+import type { CallEnd, IncomingCall, IncomingListener } from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
 import { CallError, FabricError, messageOf } from "../../core/errors";
 import { MessageQueue } from "../../core/message-queue";
 import { Status } from "../../core/status";
 import type { CallContext } from "./call-context";
+import { HandlerContext } from "./handler-context";
 
 /** One method as the server runs it. */
 export interface ServedMethod {
@@ -23,103 +24,158 @@ const REQUESTS_WAITING_MAX = 16;
 /**
  * Runs a handler for one call of any kind. Whatever the handler does (throw, reject, never read, answer twice by iterating on
  * after a cancel), the call ends exactly once and nothing escapes.
+ *
+ * The handler starts at the end of the turn in which it can, so that a call whose caller cancels at once (a rapid reset) runs none.
  */
 export function serveCall(call: IncomingCall, method: ServedMethod): void {
-  const abort = new AbortController();
-  const requests = new MessageQueue<unknown>({
-    pressure: { highWater: REQUESTS_WAITING_MAX, pause: () => call.pause(), resume: () => call.resume() },
-  });
-  let wake: (() => void) | undefined;
+  const served = new ServedCall(call, method);
+  call.listen(served);
+  if (method.requestStream) startThisTurn(served);
+}
 
-  call.listen({
-    message: (bytes) => {
-      try {
-        requests.push(method.decode(bytes));
-      } catch (error) {
-        requests.fail(new CallError(Status.INVALID_ARGUMENT, `the request cannot be decoded: ${messageOf(error)}`));
+const starting: ServedCall[] = [];
+
+function startThisTurn(call: ServedCall): void {
+  if (starting.push(call) === 1) queueMicrotask(startAll);
+}
+
+function startAll(): void {
+  for (const call of starting.splice(0)) call.start();
+}
+
+class ServedCall implements IncomingListener {
+  readonly #call: IncomingCall;
+  readonly #method: ServedMethod;
+  readonly #context: HandlerContext;
+  /** Of a method that takes many requests. */
+  readonly #requests: MessageQueue<unknown> | undefined;
+  /** Of one that takes one. */
+  #request: unknown;
+  #requestCount = 0;
+  #over = false;
+  /** Lets a handler go on that gave more than the caller has read. */
+  #wake: (() => void) | undefined;
+
+  constructor(call: IncomingCall, method: ServedMethod) {
+    this.#call = call;
+    this.#method = method;
+    this.#context = new HandlerContext(call);
+    if (method.requestStream) {
+      this.#requests = new MessageQueue<unknown>({
+        pressure: { highWater: REQUESTS_WAITING_MAX, pause: () => call.pause(), resume: () => call.resume() },
+      });
+    }
+  }
+
+  start(): void {
+    if (this.#over) return;
+    const { handler, responseStream } = this.#method;
+    try {
+      const answer = handler(this.#requests ?? this.#request, this.#context);
+      this.#request = undefined;
+      if (responseStream) void this.#answerAll(answer as AsyncIterable<unknown>);
+      else if (isThenable(answer)) answer.then(this.#answer, this.#fail);
+      else this.#answer(answer);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  // ---- IncomingListener ------------------------------------------------------------------------------------------------
+
+  message(bytes: Uint8Array): void {
+    let request: unknown;
+    try {
+      request = this.#method.decode(bytes);
+    } catch (error) {
+      const wrong = new CallError(Status.INVALID_ARGUMENT, `the request cannot be decoded: ${messageOf(error)}`);
+      if (this.#requests === undefined) this.#fail(wrong);
+      else this.#requests.fail(wrong);
+      return;
+    }
+    if (this.#requests !== undefined) {
+      this.#requests.push(request);
+      return;
+    }
+    this.#request = request;
+    this.#requestCount += 1;
+    if (this.#requestCount > 1) this.#refuseCount();
+  }
+
+  halfClosed(): void {
+    if (this.#requests !== undefined) this.#requests.end();
+    else if (this.#requestCount === 1) startThisTurn(this);
+    else this.#refuseCount();
+  }
+
+  drained(): void {
+    this.#wake?.();
+  }
+
+  cancelled(): void {
+    const reason = new FabricError("CANCELLED", "the caller cancelled, or its deadline passed");
+    this.#over = true;
+    this.#context.abort(reason);
+    this.#requests?.fail(reason);
+    this.#wake?.();
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
+  #refuseCount(): void {
+    this.#fail(new CallError(Status.INVALID_ARGUMENT, "a unary method takes exactly one request message"));
+  }
+
+  readonly #answer = (message: unknown): void => {
+    if (this.#over) return;
+    try {
+      this.#send(message);
+      this.#finish();
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  async #answerAll(answers: AsyncIterable<unknown>): Promise<void> {
+    try {
+      for await (const message of answers) {
+        if (this.#over) return;
+        if (this.#send(message)) continue;
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+        this.#wake = undefined;
       }
-    },
-    halfClosed: () => requests.end(),
-    drained: () => wake?.(),
-    cancelled: () => {
-      const reason = new FabricError("CANCELLED", "the caller cancelled, or its deadline passed");
-      abort.abort(reason);
-      requests.fail(reason);
-      wake?.();
-    },
-  });
+      this.#finish();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
 
-  const { context, takeHeaders } = contextOf(call, abort.signal);
-  const send = async (message: unknown): Promise<void> => {
-    const bytes = method.encode(message);
-    takeHeaders();
-    if (call.send(bytes) || abort.signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    wake = undefined;
+  /** False: the caller should read first. */
+  #send(message: unknown): boolean {
+    const bytes = this.#method.encode(message);
+    this.#context.sendHeadersSet();
+    return this.#call.send(bytes) || this.#over;
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#call.finish({ status: Status.OK, message: "", trailers: this.#context.trailersWith(NO_TRAILERS) });
+  }
+
+  readonly #fail = (error: unknown): void => {
+    if (this.#over) return;
+    this.#over = true;
+    const end = this.#method.endOfError(error);
+    this.#call.finish({ ...end, trailers: this.#context.trailersWith(end.trailers) });
+    this.#context.abort(error);
+    this.#requests?.fail(new FabricError("CANCELLED", "the call is over"));
   };
-
-  run(method, requests, context, send).then(
-    () => call.finish({ status: Status.OK, message: "", trailers: context.trailers }),
-    (error: unknown) => {
-      const end = method.endOfError(error);
-      for (const [key, value] of end.trailers.entries()) context.trailers.append(key, value);
-      call.finish({ ...end, trailers: context.trailers });
-      abort.abort(error);
-    },
-  );
 }
 
-async function run(
-  method: ServedMethod,
-  requests: MessageQueue<unknown>,
-  context: CallContext,
-  send: (message: unknown) => Promise<void>,
-): Promise<void> {
-  const request = method.requestStream ? requests : await only(requests);
-  const answer = method.handler(request, context);
-  if (!method.responseStream) {
-    await send(await answer);
-    return;
-  }
-  for await (const message of answer as AsyncIterable<unknown>) {
-    if (context.signal.aborted) return;
-    await send(message);
-  }
-}
+/** One for all, so that what is made of it is made once. Nobody changes it. */
+const NO_TRAILERS = new CallMetadata();
 
-async function only(requests: AsyncIterable<unknown>): Promise<unknown> {
-  const messages: unknown[] = [];
-  for await (const message of requests) {
-    messages.push(message);
-    if (messages.length > 1) break;
-  }
-  if (messages.length === 1) return messages[0];
-  throw new CallError(Status.INVALID_ARGUMENT, "a unary method takes exactly one request message");
-}
-
-function contextOf(call: IncomingCall, signal: AbortSignal): { context: CallContext; takeHeaders: () => void } {
-  const headers = new CallMetadata();
-  let headersSent = false;
-  const takeHeaders = () => {
-    if (headersSent) return;
-    headersSent = true;
-    if (headers.size > 0) call.sendHeaders(headers);
-  };
-  const context: CallContext = {
-    path: call.path,
-    signal,
-    timeoutMs: call.timeoutMs,
-    metadata: call.metadata,
-    headers,
-    trailers: new CallMetadata(),
-    sendHeaders: () => {
-      if (headersSent) return;
-      headersSent = true;
-      call.sendHeaders(headers);
-    },
-    peer: call.peer,
-  };
-  return { context, takeHeaders };
+function isThenable(answer: unknown): answer is PromiseLike<unknown> {
+  return typeof (answer as { readonly then?: unknown } | null | undefined)?.then === "function";
 }

@@ -1,0 +1,79 @@
+import type { IncomingCall } from "../../core/call";
+import { CallMetadata } from "../../core/call-metadata";
+import type { CallContext } from "./call-context";
+
+/** The context of one call. What handlers seldom look at is made when they do: an AbortSignal alone costs as much as a small call. */
+export class HandlerContext implements CallContext {
+  readonly #call: IncomingCall;
+  #abort: AbortController | undefined;
+  #abortReason: unknown;
+  #headers: CallMetadata | undefined;
+  #trailers: CallMetadata | undefined;
+  #headersSent = false;
+
+  constructor(call: IncomingCall) {
+    this.#call = call;
+  }
+
+  get path(): string {
+    return this.#call.path;
+  }
+
+  get timeoutMs(): number | undefined {
+    return this.#call.timeoutMs;
+  }
+
+  get metadata(): CallMetadata {
+    return this.#call.metadata;
+  }
+
+  get peer(): string {
+    return this.#call.peer;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
+    }
+    return this.#abort.signal;
+  }
+
+  get headers(): CallMetadata {
+    return (this.#headers ??= new CallMetadata());
+  }
+
+  get trailers(): CallMetadata {
+    return (this.#trailers ??= new CallMetadata());
+  }
+
+  /** A function of its own, since handlers take it out of the context. */
+  get sendHeaders(): () => void {
+    return () => this.#sendHeaders();
+  }
+
+  /** Before the first message: the headers, if there are any to send. */
+  sendHeadersSet(): void {
+    if (this.#headers !== undefined && this.#headers.size > 0) this.#sendHeaders();
+    this.#headersSent = true;
+  }
+
+  /** The trailers that were set, and these. */
+  trailersWith(others: CallMetadata): CallMetadata {
+    if (this.#trailers === undefined) return others;
+    for (const [key, value] of others.entries()) this.#trailers.append(key, value);
+    return this.#trailers;
+  }
+
+  /** Once; whoever asks for the signal later finds it aborted. */
+  abort(reason: unknown): void {
+    this.#abortReason = reason ?? new Error("the call ended");
+    this.#abort?.abort(this.#abortReason);
+  }
+
+  #sendHeaders(): void {
+    if (this.#headersSent) return;
+    this.#headersSent = true;
+    this.#call.sendHeaders(this.headers);
+  }
+}
