@@ -76,6 +76,10 @@ bench-relay: build ## Measure CPU per relayed call, beside other proxies (BENCH=
 bench-direct: build ## Measure CPU per call straight to a worker, our client beside grpc-js (BENCH="--quick")
 	@node dist/test/bench/direct.js $(BENCH)
 
+.PHONY: bench-ends
+bench-ends: build ## Measure CPU per call of servers, clients and whole calls, beside grpc-js, node:http2, grpc-go (BENCH="--quick")
+	@node dist/test/bench/ends.js $(BENCH)
+
 .PHONY: bench-relay-workers
 bench-relay-workers: build ## Measure what HEDDLE_RELAY_WORKERS costs and brings (BENCH="--rounds 4 --calls 30000")
 	@node dist/test/bench/relay-workers.js $(BENCH)

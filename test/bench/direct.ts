@@ -9,13 +9,12 @@
  * Run: make bench-direct, or node dist/test/bench/direct.js [--rounds 10] [--rows unary-1] [--block-ms 800] [--quick]. Linux only. The
  * last line is one JSON object: CPU µs per call of both, and the ratio.
  */
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Processes } from "../support/processes";
-import { DIRECT_ROWS, type DirectOrder, type DirectOutcome, type DirectRow } from "./direct/direct-rows";
+import { DIRECT_ROWS, type DirectRow } from "./direct/direct-rows";
+import { LoadProcess, type LoadOutcome } from "./measure/load-process";
 import { cpuUsOf } from "./measure/process-cpu";
 import { estimate, estimateRatio, inBrackets, median, sameAgain, type Estimate } from "./measure/statistics";
 import { startDirector, startListening } from "./relay/contestants";
@@ -31,22 +30,16 @@ const PACE_BLOCKS = 2;
 const KINDS = ["heddle", "grpc-js"] as const;
 type Kind = (typeof KINDS)[number];
 
-interface Block extends DirectOutcome {
+const CLIENT = join(__dirname, "ends/client.js");
+
+interface Block extends LoadOutcome {
   readonly cpuUsPerCall: number;
 }
 
-async function startClient(kind: Kind, address: string): Promise<ChildProcess> {
-  const child = fork(join(__dirname, "direct/client.js"), [kind, address]);
-  await once(child, "message");
-  return child;
-}
-
-async function runBlock(client: ChildProcess, row: DirectRow, calls: number): Promise<Block> {
-  const order: DirectOrder = { row: row.name, calls };
-  const cpuBeforeUs = cpuUsOf(client.pid!);
-  client.send(order);
-  const [outcome] = (await once(client, "message")) as [DirectOutcome];
-  return { ...outcome, cpuUsPerCall: (cpuUsOf(client.pid!) - cpuBeforeUs) / calls };
+async function runBlock(client: LoadProcess, { shape, concurrency }: DirectRow, calls: number): Promise<Block> {
+  const cpuBeforeUs = cpuUsOf(client.pid);
+  const outcome = await client.run(shape, { concurrency, calls });
+  return { ...outcome, cpuUsPerCall: (cpuUsOf(client.pid) - cpuBeforeUs) / calls };
 }
 
 interface Result {
@@ -64,7 +57,7 @@ interface Options {
 }
 
 async function measureRow(
-  clients: Readonly<Record<Kind, ChildProcess>>,
+  clients: Readonly<Record<Kind, LoadProcess>>,
   row: DirectRow,
   options: Options,
 ): Promise<Result> {
@@ -137,8 +130,7 @@ async function main(): Promise<void> {
   const options = readOptions();
   console.log(`${cpus()[0]?.model ?? "unknown CPU"} × ${cpus().length}, Node ${process.version}`);
   const processes = new Processes();
-  const clients: ChildProcess[] = [];
-  process.once("exit", () => clients.forEach((client) => client.kill("SIGKILL")));
+  const clients: LoadProcess[] = [];
   const results: Result[] = [];
   try {
     const folder = await processes.folder;
@@ -146,7 +138,7 @@ async function main(): Promise<void> {
     const cores = { proxy: undefined, others: undefined };
     const director = await startDirector({ processes, folder, cores, worker, certificates: undefined });
     const start = async (kind: Kind, address: string) => {
-      const client = await startClient(kind, address);
+      const client = await LoadProcess.start(kind, [process.execPath, CLIENT, kind, address]);
       clients.push(client);
       return client;
     };
@@ -157,7 +149,7 @@ async function main(): Promise<void> {
       results.push(result);
     }
   } finally {
-    for (const client of clients) client.disconnect();
+    for (const client of clients) client.end();
     await processes.stopAll();
   }
   const failures = results.flatMap((result) => result.failures);

@@ -13,18 +13,3 @@ export const DIRECT_ROWS: readonly DirectRow[] = [
   { name: "unary-64", title: "unary, 100 B, 64 calls in flight", concurrency: 64, shape: callShape(100) },
   { name: "stream-100", title: "100 answers of 100 B, 8 calls in flight", concurrency: 8, shape: callShape(100, 100) },
 ];
-
-/** What the bench asks of a client's process: so many calls of a row. */
-export interface DirectOrder {
-  readonly row: string;
-  readonly calls: number;
-}
-
-/** And what it is told when they are done. */
-export interface DirectOutcome {
-  readonly p50Us: number;
-  readonly p99Us: number;
-  readonly wallMs: number;
-  /** "" when every call was answered in full. */
-  readonly failure: string;
-}

@@ -30,6 +30,15 @@ export interface RunningProxy {
   readonly output?: () => string;
 }
 
+export interface RunningServer extends RunningProxy {
+  readonly pid: number;
+}
+
+export interface RunningDirector extends RunningServer {
+  /** Resolves when it has one worker that takes calls. */
+  whenWorkerReady(): Promise<unknown>;
+}
+
 export interface Contestant {
   readonly name: string;
   /** Program of another package that it needs. */
@@ -51,14 +60,23 @@ export function spawnOn(
 }
 
 /** Starts one of our own programs of this folder, which prints where it listens. */
-export async function startListening(
+export function startListening(
   processes: Processes,
   core: string | undefined,
   name: string,
   args: readonly string[] = [],
-): Promise<RunningProxy & { pid: number }> {
-  const script = join(__dirname, `${name}.js`);
-  const running = await spawnOn(processes, core, name, [process.execPath, script, ...args]);
+): Promise<RunningServer> {
+  return startServer(processes, core, name, [process.execPath, join(__dirname, `${name}.js`), ...args]);
+}
+
+/** Starts any program that prints where it listens. */
+export async function startServer(
+  processes: Processes,
+  core: string | undefined,
+  name: string,
+  command: readonly string[],
+): Promise<RunningServer> {
+  const running = await spawnOn(processes, core, name, command);
   const line = await running.whenLogs("listening at");
   return { address: line.slice(line.lastIndexOf(" ") + 1), pid: running.pid, output: () => running.output };
 }
@@ -75,8 +93,8 @@ export function isInstalled(program: string): boolean {
   });
 }
 
-/** Our director, with the worker attached and ready. */
-export async function startDirector({ processes, cores, worker, certificates }: Stage): Promise<RunningProxy> {
+/** Our director, without a worker. */
+export async function startBareDirector({ processes, cores, certificates }: Stage): Promise<RunningDirector> {
   const settings = Object.entries(process.env).filter(([name]) => name.startsWith("HEDDLE_"));
   const tls = certificates && {
     HEDDLE_TLS_CERT_FILE: certificates.certFile,
@@ -89,10 +107,22 @@ export async function startDirector({ processes, cores, worker, certificates }: 
     ...tls,
   });
   const address = /127\.0\.0\.1:\d+/.exec(await director.whenLogs("Director ready - listening on"))![0];
-  const args = [process.execPath, join(__dirname, "attach.js"), address, worker, certificates?.caFile ?? ""];
-  await spawnOn(processes, cores.others, "attach", args);
-  await director.whenLogs("status: 1 workers available");
-  return { address, pid: director.pid, output: () => director.output };
+  const whenWorkerReady = () => director.whenLogs("status: 1 workers available");
+  return { address, pid: director.pid, output: () => director.output, whenWorkerReady };
+}
+
+/** Speaks for the stage's worker at a director, until the end. */
+export function attachTo(director: string, { processes, cores, worker, certificates }: Stage): Promise<RunningProcess> {
+  const args = [process.execPath, join(__dirname, "attach.js"), director, worker, certificates?.caFile ?? ""];
+  return spawnOn(processes, cores.others, "attach", args);
+}
+
+/** Our director, with the worker attached and ready. */
+export async function startDirector(stage: Stage): Promise<RunningProxy> {
+  const director = await startBareDirector(stage);
+  await attachTo(director.address, stage);
+  await director.whenWorkerReady();
+  return director;
 }
 
 /** A proxy in a process of ours. */

@@ -6,10 +6,18 @@ export const PROTO_FILE = join(__dirname, "../../../../test/bench/relay/echo.pro
 export const ECHO_SERVICE = "bench.EchoService";
 export const WORKER_ID = "bench-worker";
 
-const PATHS = { echo: `/${ECHO_SERVICE}/Echo`, echoMany: `/${ECHO_SERVICE}/EchoMany` } as const;
+/** "chat": the next message goes when the one before it was answered. */
+export type CallKind = "unary" | "stream" | "chat";
+
+const PATHS: Readonly<Record<CallKind, string>> = {
+  unary: `/${ECHO_SERVICE}/Echo`,
+  stream: `/${ECHO_SERVICE}/EchoMany`,
+  chat: `/${ECHO_SERVICE}/Chat`,
+};
 
 /** One shape of call. */
 export interface CallShape {
+  readonly kind: CallKind;
   readonly path: string;
   /** One EchoMessage with its gRPC prefix: the request, and each answer. */
   readonly message: Buffer;
@@ -23,7 +31,7 @@ export const ANSWERS_TAG = 0x10;
 const PAYLOAD_TAG = 0x0a;
 
 /** @param bytes length of the message without its prefix; at least 8 */
-export function callShape(bytes: number, answers = 1): CallShape {
+export function callShape(bytes: number, answers = 1, kind: CallKind = answers === 1 ? "unary" : "stream"): CallShape {
   const fieldBytes = bytes - 3;
   const lengthBytes = fieldBytes - 1 < 128 ? 1 : fieldBytes - 2 < 16_384 ? 2 : 3;
   const payloadBytes = fieldBytes - lengthBytes;
@@ -35,7 +43,7 @@ export function callShape(bytes: number, answers = 1): CallShape {
     const more = index === lengthBytes - 1 ? 0 : 0x80;
     message[PREFIX_BYTES + 3 + index] = ((payloadBytes >> (7 * index)) & 0x7f) | more;
   }
-  return { path: answers === 1 ? PATHS.echo : PATHS.echoMany, message, answers };
+  return { kind, path: PATHS[kind], message, answers };
 }
 
 /** Bytes of DATA that a call's answer has. */

@@ -1,0 +1,20 @@
+import { callShape } from "../relay/echo-contract";
+import type { Row } from "../relay/load";
+
+/** 64 calls in flight: over 4 connections where servers are measured, over one where clients are. */
+const LOAD = { connections: 4, streams: 16, tls: false };
+
+/** The row whose figures are the result. */
+export const HEADLINE = "unary-100";
+
+export const ENDS_ROWS: readonly Row[] = [
+  { name: HEADLINE, title: "unary, 100 B", ...LOAD, shape: callShape(100) },
+  { name: "unary-16k", title: "unary, 16 KiB", ...LOAD, shape: callShape(16_384) },
+  { name: "stream-100", title: "100 answers of 100 B", ...LOAD, shape: callShape(100, 100) },
+  {
+    name: "ping-pong",
+    title: "a bidi call of 100 messages of 100 B, each answered",
+    ...LOAD,
+    shape: callShape(100, 100, "chat"),
+  },
+];
