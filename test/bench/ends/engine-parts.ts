@@ -1,9 +1,10 @@
-import { engineConnection, engineServer, type EngineServer } from "../../../src/api/engine-ends";
 import type { Connection } from "../../../src/core/call";
 import { seededRandom } from "../../../src/core/random";
 import { systemClock } from "../../../src/platform/system-clock";
-import { mountService } from "../../../src/wire/service-handlers";
-import { typedClient, type TypedClient } from "../../../src/wire/typed-client";
+import { rpcConnection } from "../../../src/rpc/client/rpc-connection";
+import { RpcServer } from "../../../src/rpc/server/rpc-server";
+import { mountService } from "../../../src/rpc/service/service-handlers";
+import { typedClient, type TypedClient } from "../../../src/rpc/service/typed-client";
 import { EchoServiceDefinition } from "./echo-definition";
 import { ECHO_HANDLERS } from "./echo-handlers";
 
@@ -11,7 +12,7 @@ const PARTS = { clock: systemClock, random: seededRandom(1), messageMaxBytes: 4 
 
 /** A bare client's connection: no fabric, no choice. */
 export function connectEngine(address: string): Connection {
-  return engineConnection(address, { ...PARTS, reconnectMaxMs: 1_000, userAgent: "bench" });
+  return rpcConnection(address, { ...PARTS, reconnectMaxMs: 1_000, userAgent: "bench" });
 }
 
 export function engineClient(address: string): TypedClient<typeof EchoServiceDefinition> {
@@ -20,7 +21,7 @@ export function engineClient(address: string): TypedClient<typeof EchoServiceDef
 
 /** A bare server with the echo service. Resolves to its address. */
 export function serveEngine(): Promise<string> {
-  const server: EngineServer = engineServer(PARTS);
+  const server = new RpcServer(PARTS);
   for (const [path, handler] of mountService(EchoServiceDefinition, ECHO_HANDLERS).methods) {
     server.handle(path, handler);
   }

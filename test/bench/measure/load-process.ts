@@ -79,6 +79,6 @@ export class LoadProcess {
   async #nextLine(): Promise<string> {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error(`the ${this.#name} client has ended`);
-    return value as string;
+    return value;
   }
 }
