@@ -7,11 +7,35 @@ import { seededRandom } from "../../src/core/random";
 import { systemClock } from "../../src/platform/system-clock";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
 import { GrpcServer, type IncomingHandler } from "../../src/wire/grpc-server";
+import type { LiveTls } from "../../src/wire/live-tls";
+import { channelCredentials, dialingTls, serverCredentials, servingTls } from "../../src/wire/tls";
+import { OneWorkerDirector } from "../support/one-worker-director";
+import type { Security, TestTls } from "../support/test-tls";
 
 const MESSAGE_MAX_BYTES = 4 << 20;
 
 /** What carries the calls of one end. */
 export type Transport = "engine" | "grpc-js";
+
+/** How a call gets from a client to a server. */
+export interface Way {
+  readonly client: Transport;
+  readonly server: Transport;
+  readonly path: "direct" | "director";
+  readonly security: Security;
+}
+
+const TRANSPORTS: readonly Transport[] = ["engine", "grpc-js"];
+
+/** Every way there is. Through a director TLS is mutual, as a fabric that uses it is set up. */
+export const WAYS: readonly Way[] = TRANSPORTS.flatMap((client) =>
+  TRANSPORTS.flatMap((server): Way[] => [
+    { client, server, path: "direct", security: "plain" },
+    { client, server, path: "direct", security: "TLS" },
+    { client, server, path: "director", security: "plain" },
+    { client, server, path: "director", security: "mutual TLS" },
+  ]),
+);
 
 export interface TestServer {
   handle(path: string, handler: IncomingHandler): void;
@@ -20,45 +44,84 @@ export interface TestServer {
   close(): void;
 }
 
-export interface Wire {
-  readonly server: TestServer;
+/** A way to a server, from the client on. */
+export interface Reach {
+  /** What the client dials: the server, or the director before it. */
   readonly address: string;
+  /** The client's. */
   readonly connection: Connection;
+  /** The connection that ends at the server: the client's own, or the director's. */
+  readonly link: Connection;
+  /** Absent where the client calls the server itself. */
+  readonly director: OneWorkerDirector | undefined;
+}
+
+export interface Wire extends Reach {
+  readonly server: TestServer;
+  /** What the server listens on. */
+  readonly serverAddress: string;
+}
+
+export interface RigOptions extends Partial<Way> {
+  /** Needed unless all is plain text. */
+  readonly tls?: TestTls;
+  /** What a director passes on. */
+  readonly services?: readonly string[];
 }
 
 /** Closes what a test opened. */
 export class WireRig {
-  readonly #client: Transport;
-  readonly #server: Transport;
+  readonly #options: RigOptions;
   readonly #closes: (() => void)[] = [];
 
-  constructor(client: Transport = "grpc-js", server: Transport = "grpc-js") {
-    this.#client = client;
-    this.#server = server;
+  constructor(options: RigOptions = {}) {
+    this.#options = options;
   }
 
   /** A server on a free port, and a connection to it that is ready. */
   async open(serve: (server: TestServer) => void, options: { messageMaxBytes?: number } = {}): Promise<Wire> {
-    const server = this.server(options.messageMaxBytes);
+    const { messageMaxBytes } = options;
+    const server = this.server(messageMaxBytes);
     serve(server);
-    const address = await server.listen("127.0.0.1:0", "TEST_ADDR");
-    const connection = this.connection(address, options.messageMaxBytes);
-    await whenReady(connection);
-    return { server, address, connection };
+    const serverAddress = await server.listen("127.0.0.1:0", "TEST_ADDR");
+    const reach = await this.reach(serverAddress, { messageMaxBytes });
+    await Promise.all([whenReady(reach.connection), whenReady(reach.link)]);
+    return { ...reach, server, serverAddress };
+  }
+
+  /** Whatever listens there, as the way leads to it. */
+  async reach(serverAddress: string, { messageMaxBytes, queueTimeoutMs = 5_000 }: ReachOptions = {}): Promise<Reach> {
+    if (this.#options.path !== "director") {
+      const connection = this.connection(serverAddress, messageMaxBytes);
+      return { address: serverAddress, connection, link: connection, director: undefined };
+    }
+    const { services = ["a.B"] } = this.#options;
+    const parts = { tls: this.#tls(), services, messageMaxBytes: MESSAGE_MAX_BYTES, queueTimeoutMs };
+    const director = new OneWorkerDirector(serverAddress, parts);
+    this.#closes.push(() => director.close());
+    const address = await director.listen();
+    return { address, connection: this.connection(address, messageMaxBytes), link: director.link, director };
   }
 
   server(messageMaxBytes = MESSAGE_MAX_BYTES): TestServer {
+    const tls = this.#tls();
     const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes, keepaliveMs: 0 };
-    const server = this.#server === "engine" ? new RpcServer(parts) : new GrpcServer(parts);
+    const server =
+      this.#options.server === "engine"
+        ? new RpcServer({ ...parts, tls: tls && servingTls(tls) })
+        : new GrpcServer({ ...parts, ...(tls ? { credentials: serverCredentials(tls) } : {}) });
     this.#closes.push(() => server.close());
     return server;
   }
 
   connection(address: string, messageMaxBytes = MESSAGE_MAX_BYTES): Connection {
+    const tls = this.#tls();
     const options = { keepaliveMs: 0, messageMaxBytes, reconnectMaxMs: 100 };
     const parts = { ...options, clock: systemClock, random: seededRandom(2), userAgent: "test" };
-    const isEngine = this.#client === "engine";
-    const connection = isEngine ? rpcConnection(address, parts) : new GrpcConnection(address, options);
+    const connection =
+      this.#options.client === "engine"
+        ? rpcConnection(address, { ...parts, tls: tls && dialingTls(tls) })
+        : new GrpcConnection(address, { ...options, ...(tls ? { credentials: channelCredentials(tls) } : {}) });
     this.#closes.push(() => connection.close());
     return connection;
   }
@@ -66,6 +129,18 @@ export class WireRig {
   close(): void {
     for (const close of this.#closes.splice(0).reverse()) close();
   }
+
+  #tls(): LiveTls | undefined {
+    const { security = "plain", tls } = this.#options;
+    return tls?.of(security);
+  }
+}
+
+export interface ReachOptions {
+  /** Of the client. */
+  readonly messageMaxBytes?: number | undefined;
+  /** How long a director lets calls wait for the server. */
+  readonly queueTimeoutMs?: number;
 }
 
 export function whenReady(connection: Connection, ready = true): Promise<void> {

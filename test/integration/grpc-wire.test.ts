@@ -1,19 +1,57 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import type { Connection } from "../../src/core/call";
 import { CallMetadata } from "../../src/core/call-metadata";
 import { Status } from "../../src/core/status";
-import { OK, start, taking, whenReady, WireRig, type Taken } from "./grpc-fixtures";
+import { until } from "../support/fake-worker-ends";
+import { TestTls } from "../support/test-tls";
+import { OK, start, taking, WAYS, whenReady, WireRig, type Seen, type Taken } from "./grpc-fixtures";
+
+/** Once nothing was added for a while: what could be sent has been sent. */
+async function whenItRests(count: () => number): Promise<void> {
+  for (let [last, quietTurns] = [-1, 0]; quietTurns < 200; quietTurns += 1) {
+    if (count() !== last) [last, quietTurns] = [count(), 0];
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** A call that pauses before anything came, once its headers are here. */
+async function pausedAtHeaders(connection: Connection): Promise<Seen> {
+  let seen: Seen | undefined;
+  await new Promise<void>((resolve) => {
+    seen = start(connection, {}, { headers: () => resolve() });
+    seen.call.pause();
+  });
+  return seen!;
+}
 
 const bytes = (text: string) => Buffer.from(text);
 const texts = (messages: readonly Uint8Array[]) => messages.map((each) => Buffer.from(each).toString());
 
-describe.each([
-  ["grpc-js", "grpc-js"],
-  ["grpc-js", "engine"],
-  ["engine", "grpc-js"],
-  ["engine", "engine"],
-] as const)("A client on %s and a server on %s over a real socket", (clientKind, serverKind) => {
-  const rig = new WireRig(clientKind, serverKind);
+/** What is not the same on all ways. */
+const DIFFERS = {
+  direct: {
+    /** Why a call that waited in vain for a server was never sent. */
+    neverSent: "WORKER_UNREACHABLE",
+    /** Trailers that the server did not send. */
+    addedTrailers: [],
+  },
+  director: {
+    neverSent: "NO_READY_WORKER",
+    addedTrailers: [
+      ["heddle-worker", "worker-1"],
+      ["heddle-attempts", "1"],
+    ],
+  },
+} as const;
+
+const tls = new TestTls();
+beforeAll(() => tls.make());
+afterAll(() => tls.remove());
+
+describe.each(WAYS)("A client on $client and a server on $server, $path, $security", (way) => {
+  const rig = new WireRig({ ...way, tls });
+  const differs = DIFFERS[way.path];
   afterEach(() => rig.close());
 
   const echo = taking(
@@ -74,6 +112,7 @@ describe.each([
     expect(end.trailers.entries()).toEqual([
       ["grpc-status-details-bin", Buffer.from(details)],
       ["x-cost", "3"],
+      ...differs.addedTrailers,
     ]);
   });
 
@@ -137,7 +176,7 @@ describe.each([
   });
 
   it("stops a sender whose reader is slow, in bounded memory, and lets it go on", async () => {
-    const total = 2_000;
+    const total = 400;
     const message = Buffer.alloc(64 * 1_024);
     let sent = 0;
     const { connection } = await rig.open((server) =>
@@ -155,8 +194,7 @@ describe.each([
     );
     const seen = start(connection);
     seen.call.pause();
-    // A call that comes and goes meanwhile: by then, what can be sent has been sent.
-    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    await whenItRests(() => sent);
     const sentWhilePaused = sent;
     seen.call.resume();
     expect((await seen.ended).status).toBe(Status.OK);
@@ -168,10 +206,10 @@ describe.each([
     const sockets: Socket[] = [];
     const mute = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
     await once(mute, "listening");
-    const connection = rig.connection(`127.0.0.1:${(mute.address() as AddressInfo).port}`);
+    const { connection, link } = await rig.reach(`127.0.0.1:${(mute.address() as AddressInfo).port}`);
     const end = await start(connection, { timeoutMs: 300 }).ended;
-    expect([end.status, connection.isReady()]).toEqual([Status.DEADLINE_EXCEEDED, false]);
-    connection.close();
+    expect([end.status, link.isReady()]).toEqual([Status.DEADLINE_EXCEEDED, false]);
+    rig.close();
     for (const socket of sockets) socket.destroy();
     mute.close();
   });
@@ -180,8 +218,9 @@ describe.each([
     const server = rig.server();
     const address = await server.listen("127.0.0.1:0", "TEST_ADDR");
     server.close();
-    const end = await start(rig.connection(address)).ended;
-    expect(end.error?.code).toBe("WORKER_UNREACHABLE");
+    const { connection } = await rig.reach(address, { queueTimeoutMs: 50 });
+    const end = await start(connection).ended;
+    expect(end.error?.code).toBe(differs.neverSent);
   });
 
   it.each([
@@ -202,14 +241,14 @@ describe.each([
   });
 
   it("leaves the picker at once when its connection breaks, and comes back by itself", async () => {
-    const { address, server, connection } = await rig.open((each) => each.handle("/a.B/C", echo));
-    const down = whenReady(connection, false);
+    const { serverAddress, server, connection, link } = await rig.open((each) => each.handle("/a.B/C", echo));
+    const down = whenReady(link, false);
     server.close();
     await down;
     const again = rig.server();
     again.handle("/a.B/C", echo);
-    await again.listen(address, "TEST_ADDR");
-    await whenReady(connection);
+    await again.listen(serverAddress, "TEST_ADDR");
+    await whenReady(link);
     const seen = start(connection);
     seen.call.halfClose();
     expect((await seen.ended).status).toBe(Status.OK);
@@ -285,8 +324,7 @@ describe.each([
         }),
       ),
     );
-    const seen = start(connection);
-    seen.call.pause();
+    const seen = await pausedAtHeaders(connection);
     for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(seen.log).toEqual(["headers"]);
     seen.call.resume();
@@ -317,8 +355,7 @@ describe.each([
         }),
       ),
     );
-    const seen = start(connection);
-    seen.call.pause();
+    const seen = await pausedAtHeaders(connection);
     for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     seen.call.cancel();
     expect((await seen.ended).error?.code).toBe("CANCELLED");
@@ -351,6 +388,23 @@ describe.each([
     await expect(rig.server().listen(address, "WORKER_ADDR")).rejects.toThrow(
       /^\[INVALID_ARGUMENT\] WORKER_ADDR is ".*": cannot listen there: the port is in use/,
     );
+  });
+
+  it("leaves nothing in hand of calls that have ended in any way", async () => {
+    const { connection, director } = await rig.open((server) => {
+      server.handle("/a.B/C", echo);
+      server.handle("/a.B/Wait", taking(() => {})); // prettier-ignore
+    });
+    const [echoed, cancelled, late] = [
+      start(connection),
+      start(connection, { path: "/a.B/Wait" }),
+      start(connection, { path: "/a.B/Wait", timeoutMs: 50 }),
+    ];
+    echoed.call.halfClose();
+    await echoed.ended;
+    cancelled.call.cancel();
+    await Promise.all([cancelled.ended, late.ended]);
+    await until(() => (director?.inHand ?? 0) === 0);
   });
 
   it("carries 1,000 calls at once", async () => {
