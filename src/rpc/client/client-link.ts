@@ -17,8 +17,8 @@ export interface LinkOwner {
   linkReady(link: ClientLink): void;
   /** It should be replaced; until then it takes calls. Told at each cancel that says so. */
   linkWorn(link: ClientLink): void;
-  /** It takes no new calls; those that run go on. */
-  linkRetired(link: ClientLink, reason: string): void;
+  /** It takes no new calls; those that run go on. In order: the server had taken calls on it and went away without an error. */
+  linkRetired(link: ClientLink, reason: string, inOrder: boolean): void;
   linkClosed(link: ClientLink, reason: string): void;
 }
 
@@ -60,6 +60,7 @@ export class ClientLink implements CallHost {
   #worn = false;
   #resting = false;
   #retired = false;
+  #hasTakenCalls = false;
   /** Why it was closed here. */
   #closedFor = CLOSED_BY_PEER;
 
@@ -79,7 +80,7 @@ export class ClientLink implements CallHost {
           this.#owner.linkReady(this);
         },
         onCapacity: () => this.#owner.linkReady(this),
-        onGoaway: (_last, code, text) => this.retire(goawayReason(code, text)),
+        onGoaway: (_last, code, text) => this.#retire(code, text),
         onClose: (end) => this.#closed(end),
       },
       { ...engine, clock, random },
@@ -114,6 +115,7 @@ export class ClientLink implements CallHost {
     if (this.#parked.size >= PARKED_MAX) return false;
     const stream = this.#connection.startStream(head, call);
     if (stream === undefined) return false;
+    this.#hasTakenCalls = true;
     call.begun(stream, this);
     return true;
   }
@@ -143,18 +145,18 @@ export class ClientLink implements CallHost {
     this.#resting = false;
   }
 
-  /** Takes no new calls, and ends when the last has ended. */
-  retire(reason: string): void {
-    if (this.#retired) return;
-    this.#retired = true;
-    this.#owner.linkRetired(this, reason);
-    this.#sweepLater();
-  }
-
   /** Ends it, with the calls that run on it. */
   close(reason: string): void {
     this.#closedFor = reason;
     this.#connection.destroy(ErrorCode.NO_ERROR, reason);
+  }
+
+  /** Takes no new calls, and ends when the last has ended. */
+  #retire(code: number, text: string): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    this.#owner.linkRetired(this, goawayReason(code, text), code === ErrorCode.NO_ERROR && this.#hasTakenCalls);
+    this.#sweepLater();
   }
 
   #closed(end: ConnectionEnd): void {

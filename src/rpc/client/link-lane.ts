@@ -37,7 +37,9 @@ const WAITING_MAX = 1_000;
  *   goes on.
  * - N2 with as many streams as the peer or the link allows, further links are opened and calls wait meanwhile, first come, first
  *   served. Beyond LINKS_MAX nobody is replaced, and beyond WAITING_MAX calls are refused: they have not run.
- * - N3 after GOAWAY a link takes no call, and calls above its last id have never begun.
+ * - N3 after GOAWAY a link takes no call, and calls above its last id have never begun. Where the server went away in order, as one does
+ *   whose connections have an age, the next link is made at once; a pause comes before it only after an error, or if no call was taken,
+ *   since a server that does nothing but say goodbye would be dialled for ever.
  */
 export class LinkLane implements LinkOwner {
   readonly #parts: LaneParts;
@@ -119,8 +121,10 @@ export class LinkLane implements LinkOwner {
     this.dial();
   }
 
-  linkRetired(link: ClientLink, reason: string): void {
-    if (!this.#closed) this.#leave(link, reason);
+  linkRetired(link: ClientLink, reason: string, inOrder: boolean): void {
+    if (this.#closed) return;
+    if (inOrder && this.#current === link && this.#parts.isKeptOpen) this.dial();
+    this.#leave(link, reason);
   }
 
   linkClosed(link: ClientLink, reason: string): void {
@@ -150,9 +154,9 @@ export class LinkLane implements LinkOwner {
       for (const other of this.#links) if (other !== link && other.isUsable) this.#current = other;
       this.#current?.wake();
       if (this.#current === undefined) {
-        this.#failed(link);
+        if (this.#next === undefined) this.#failed(link);
         this.#parts.readinessChanged(false, reason);
-        this.#refuseWaiting(reason);
+        if (!this.takesCalls) this.#refuseWaiting(reason);
       }
     }
     if (this.#parts.isKeptOpen && !this.#closed && this.#current === undefined && this.#next === undefined) {

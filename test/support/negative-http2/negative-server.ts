@@ -42,9 +42,9 @@ export class NegativeServer {
     return new NegativeServer(server, connections);
   }
 
-  /** Connections so far. */
-  get connections(): number {
-    return this.#connections.length;
+  /** Connections over which calls came. */
+  get connectionsOfCalls(): number {
+    return this.#connections.filter(({ hasHadStreams }) => hasHadStreams).length;
   }
 
   get violations(): readonly string[] {

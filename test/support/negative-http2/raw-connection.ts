@@ -54,6 +54,7 @@ export class RawConnection {
   /** What the client did wrong. */
   readonly violations: string[] = [];
   hasSentGoaway = false;
+  hasHadStreams = false;
   readonly #socket: Socket;
   readonly #events: RawConnectionEvents;
   readonly #reader = new FrameReader();
@@ -201,6 +202,7 @@ export class RawConnection {
 
   #takeHeaders({ flags, id }: RawFrame): void {
     this.#streams.set(id, { parts: [], sendWindowBytes: this.#streamWindowBytes, isRequestOver: false });
+    this.hasHadStreams = true;
     this.#events.onStream(this, id);
     if (flags & END_STREAM) this.#endRequest(id);
   }

@@ -2,6 +2,7 @@ import { CallMetadata } from "../../../src/core/call-metadata";
 import { ErrorCode } from "../../../src/http2/error-codes";
 import { systemClock } from "../../../src/platform/system-clock";
 import type { Subchannel, SubchannelOptions } from "../../../src/rpc/client/subchannel";
+import { ManualClock } from "../../support/manual-clock";
 import { answer, begin, settled, until, WorkerEnds, type WorkerEndsOptions } from "../../support/fake-worker-ends";
 
 describe("Subchannel", () => {
@@ -46,12 +47,43 @@ describe("Subchannel", () => {
     await until(() => workers.streams.length === 1);
     const reasons = told();
     workers.servers[0]!.shutdown(60_000);
-    await until(() => !connection.isReady());
-    expect(reasons).toEqual(["not: the server is closing the connection"]);
+    await until(() => reasons.length === 2);
+    expect(reasons).toEqual(["not: the server is closing the connection", "ready: connected"]);
     answer(workers.streams[0]!);
     expect((await first.ended).status).toBe(0);
-    await until(() => connection.isReady());
     expect(workers.servers).toHaveLength(2);
+  });
+
+  it("a server that took calls and goes away in order is connected to again at once; one that only says goodbye is not", async () => {
+    const clock = new ManualClock();
+    dial({}, { clock });
+    await settled();
+    begin(connection);
+    await settled();
+    workers.servers[0]!.shutdown(60_000);
+    await settled();
+    expect(connection.isReady()).toBe(true);
+    workers.servers[1]!.shutdown(60_000);
+    await settled();
+    expect({ dials: workers.dials, isReady: connection.isReady() }).toEqual({ dials: 2, isReady: false });
+    await clock.advance(1_000);
+    expect({ dials: workers.dials, isReady: connection.isReady() }).toEqual({ dials: 3, isReady: true });
+  });
+
+  it("a call that is begun while the next connection is made waits for it, where calls wait at all", async () => {
+    await ready({}, { holdsCalls: true });
+    const first = begin(connection);
+    await until(() => workers.streams.length === 1);
+    let second: ReturnType<typeof begin> | undefined;
+    connection.onReadiness((isReady) => {
+      if (!isReady) second = begin(connection);
+    });
+    workers.onStream = answer;
+    workers.servers[0]!.shutdown(60_000);
+    await until(() => second !== undefined);
+    expect((await second!.ended).status).toBe(0);
+    answer(workers.streams[0]!);
+    expect((await first.ended).status).toBe(0);
   });
 
   it("a refused stream has not run; a reset or a lost one may have", async () => {
