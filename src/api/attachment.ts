@@ -10,6 +10,7 @@ import { openAttach } from "../wire/attach-stream";
 import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
 import { fetchDescriptors, readDescriptors } from "../wire/reflection-client";
 import { channelCredentials } from "../wire/tls";
+import { ownThread } from "../worker/service-host";
 import { Worker } from "../worker/worker";
 import { connector } from "./connector";
 import { liveTls, packageVersion, processParts } from "./process-parts";
@@ -54,8 +55,10 @@ export async function createAttachment(
       dataKeepalive: false,
     },
     version: packageVersion(),
-    services: names.map((fullName) => ({ fullName, methods: new Map() })),
-    descriptors: { hash: descriptorSetHash(contract), fileDescriptorSet: contract },
+    host: ownThread(() => ({
+      services: names.map((fullName) => ({ fullName, methods: new Map() })),
+      descriptors: { hash: descriptorSetHash(contract), fileDescriptorSet: contract },
+    })),
     server: undefined,
     inventory: () => readHostInventory(),
     sampleLoad: () => NO_LOAD,

@@ -1,5 +1,5 @@
 import { dialableAddress, listenAddress } from "./address-kinds";
-import { choice, durationMs, flag, identifier, integer, text } from "./kinds";
+import { bytes, choice, durationMs, flag, identifier, integer, text } from "./kinds";
 import { namesDialableAddress, needs, together } from "./setting-rules";
 import type { Config } from "./setting";
 import {
@@ -62,6 +62,19 @@ export const workerSettings = {
     max: 1_000_000,
     unset: "no bound",
     doc: "Calls the worker is willing to execute at once. Balancers stay under it while others are free, and the worker refuses what is over it (WORKER_FULL). Leave it unset for no bound; 0 is refused, since a worker without slots could do nothing.",
+  }),
+  threads: integer("WORKER_THREADS", {
+    default: 0,
+    min: 0,
+    max: 256,
+    doc: "Threads that run the handlers, so that one that computes for long holds up neither heartbeats nor the calls of other threads. 0 runs them on the main thread, which is cheaper for handlers that mostly wait. For handlers that compute: as many as there are processors, at the price of a Node.js heap for each (docs/threads.md).",
+  }),
+  threadHeapMaxBytes: bytes("HEDDLE_THREAD_HEAP_MAX_BYTES", {
+    default: 0,
+    min: 16 * 1024 * 1024,
+    max: 64 * 1024 * 1024 * 1024,
+    unset: "what Node.js gives a thread",
+    doc: "Memory for the JavaScript objects of one thread of WORKER_THREADS; buffers are not counted. A thread that needs more ends, with its calls (THREAD_LOST), and is replaced.",
   }),
   failureEnabled: flag("WORKER_FAILURE_ENABLED", {
     default: false,

@@ -52,6 +52,18 @@ export const ERRORS = {
     executed: "no",
     doc: "The worker is in a simulated failure (WORKER_FAILURE_ENABLED) and refused the call before running it.",
   },
+  THREAD_LOST: {
+    status: Status.UNAVAILABLE,
+    retry: "other-worker",
+    executed: "maybe",
+    doc: "The worker's thread that had the call (WORKER_THREADS) ended: a handler threw where nobody caught it, called `process.exit`, or took more memory than a thread may have. The message says which. Its other calls end the same way; those of other threads go on. It is retried by itself only if the method is marked idempotent.",
+  },
+  NO_THREAD: {
+    status: Status.UNAVAILABLE,
+    retry: "other-worker",
+    executed: "no",
+    doc: "All threads of the worker (WORKER_THREADS) have ended and are being started again; the call was refused before running. Its log says why they end.",
+  },
   WORKER_FULL: {
     status: Status.RESOURCE_EXHAUSTED,
     retry: "other-worker",

@@ -11,12 +11,7 @@ import { AttachLoop, type AttachLink } from "./attach-loop";
 import type { SessionHost, Welcome } from "./attach-session";
 import { simulateFailures } from "./failure-simulation";
 import { probe } from "./prober";
-
-/** What a worker serves: one handler for each path. */
-export interface ServedService {
-  readonly fullName: string;
-  readonly methods: ReadonlyMap<string, (call: IncomingCall) => void>;
-}
+import type { Served, ServiceHost } from "./service-host";
 
 /** The server side of the worker's data address. */
 export interface WorkerServer {
@@ -59,9 +54,8 @@ export interface WorkerParts {
   readonly logger: Logger;
   readonly config: WorkerConfig;
   readonly version: string;
-  readonly services: readonly ServedService[];
-  /** Contract of the services; `undefined` keeps them callable but not discoverable. */
-  readonly descriptors: { readonly hash: string; readonly fileDescriptorSet: Uint8Array } | undefined;
+  /** Runs the handlers. */
+  readonly host: ServiceHost;
   /** `undefined` when something else serves the data address (`heddle attach`). */
   readonly server: WorkerServer | undefined;
   inventory(): Promise<Resources>;
@@ -75,7 +69,7 @@ export interface WorkerParts {
 }
 
 /** Why calls are refused. Each cause ends by itself: a recovery does not undo an operator's drain. */
-type RefusalCause = "leaving" | "failed" | "drained" | "suspended";
+type RefusalCause = "leaving" | "failed" | "drained" | "suspended" | "threads";
 
 /** Bounds on the control plane that nobody needs to set. */
 const SESSION = { welcomeTimeoutMs: 5_000, unacknowledgedMax: 10 } as const;
@@ -91,7 +85,8 @@ export class Worker {
   readonly #loop: AttachLoop;
   readonly #stop = new AbortController();
   readonly #refusals = new Map<RefusalCause, FabricError>();
-  #descriptors: WorkerParts["descriptors"];
+  #served: Served = { services: [], descriptors: undefined };
+  #isDescribed = true;
   #incarnation = 0;
   #raiseBy = 1;
   #address = "";
@@ -104,7 +99,6 @@ export class Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#descriptors = parts.descriptors;
     this.#admission = new Admission(parts.config.slots);
     const { clock, random, logger, config } = parts;
     this.#loop = new AttachLoop({
@@ -118,7 +112,7 @@ export class Worker {
       host: this.#host(),
       raiseIncarnation: () => this.#raiseIncarnation(),
       withholdDescriptors: () => {
-        this.#descriptors = undefined;
+        this.#isDescribed = false;
       },
     });
   }
@@ -143,18 +137,23 @@ export class Worker {
 
   /**
    * Listens and begins to attach. Resolves when calls can be served, with or without a director: one that comes later finds the worker waiting.
-   * @throws FabricError INVALID_ARGUMENT when an address is malformed or cannot be bound
+   * @throws FabricError INVALID_ARGUMENT when an address is malformed or cannot be bound, or the handlers cannot be loaded
    */
   async start(): Promise<void> {
-    const { config, logger, clock } = this.#parts;
+    const { config, logger, clock, host } = this.#parts;
     logger.info(`👷 Starting Worker '${config.label}' at ${config.address}`);
     if (config.tlsCertFile) {
       logger.info(`📁 Loading certificates from "${config.tlsCertFile}" and "${config.tlsKeyFile}"`);
     }
+    this.#served = await host.start();
+    host.onRefusal((refusal) => (refusal ? this.#refuse("threads", refusal) : this.#accept("threads")));
     this.#incarnation = Math.floor(clock.wallMs());
-    const [address, resources] = await Promise.all([this.#listen(), this.#parts.inventory()]);
-    this.#address = address;
-    this.#resources = resources;
+    try {
+      [this.#address, this.#resources] = await Promise.all([this.#listen(), this.#parts.inventory()]);
+    } catch (error) {
+      await host.stop();
+      throw error;
+    }
     logger.info(`🌐 Enabling cluster, connecting to director at ${config.directors.join(", ")}...`);
     this.#running = this.#loop.run();
     this.#running.catch(() => this.#stop.abort());
@@ -196,9 +195,9 @@ export class Worker {
   }
 
   async #listen(): Promise<string> {
-    const { config, logger, server, services } = this.#parts;
+    const { config, logger, server } = this.#parts;
     if (!server) return config.advertiseAddress;
-    for (const service of services) {
+    for (const service of this.#served.services) {
       for (const [path, run] of service.methods) server.handle(path, (call) => this.#admission.serve(call, run));
     }
     logger.info(`🔌 Binding server to ${config.address}...`);
@@ -231,6 +230,7 @@ export class Worker {
     if (server) await Promise.race([server.drain(), patience(FAREWELL_MS)]);
     server?.close();
     farewell.abort();
+    await this.#parts.host.stop();
     logger.info("👋 worker stopped");
   }
 
@@ -269,6 +269,10 @@ export class Worker {
     this.#loop.session?.beatNow();
   }
 
+  get #descriptors(): Served["descriptors"] {
+    return this.#isDescribed ? this.#served.descriptors : undefined;
+  }
+
   /** Further each time until it is accepted: what is known may come from before this machine's clock was set back. */
   #raiseIncarnation(): void {
     this.#incarnation = Math.max(this.#incarnation + this.#raiseBy, Math.floor(this.#parts.clock.wallMs()));
@@ -297,14 +301,14 @@ export class Worker {
   }
 
   #hello(): Hello {
-    const { config, services, version } = this.#parts;
+    const { config, version } = this.#parts;
     if (!this.#resources) throw new Error("a session was opened before start found the resources");
     return {
       memberId: config.memberId,
       label: config.label,
       address: this.#address,
       incarnation: this.#incarnation,
-      services: services.map((service) => service.fullName),
+      services: this.#served.services.map((service) => service.fullName),
       descriptorSetHash: this.#descriptors?.hash ?? "",
       slots: config.slots,
       tags: { role: config.role, label: config.label, ...config.tags },

@@ -173,12 +173,14 @@ export class MemoryCluster {
         ...config,
       },
       version: "test",
-      services: [
-        computeService({ tasks: TASKS, clock, label: name }),
-        inferenceService({ clock, logger, label: name, newConnectionId: () => this.#newId() }),
-        ...services,
-      ].map((service) => spying(service, onCall)),
-      descriptors: DESCRIPTORS,
+      host: ownThread(() => ({
+        services: [
+          computeService({ tasks: TASKS, clock, label: name }),
+          inferenceService({ clock, logger, label: name, newConnectionId: () => this.#newId() }),
+          ...services,
+        ].map((service) => spying(service, onCall)),
+        descriptors: DESCRIPTORS,
+      })),
       server: this.network.server(host),
       inventory: () => Promise.resolve(NO_RESOURCES),
       sampleLoad: () => ({ cpuRatio: 0, memoryRatio: 0, diskRatio: 0, loadAverage: 0, loopLagMs: 0 }),

@@ -1,0 +1,60 @@
+import type { LogFields } from "../../core/logger";
+
+/**
+ * What a worker's main thread and a thread that runs handlers say to each other over their port. It is ordered, ends with the thread,
+ * and both sides are of the same version.
+ */
+
+/** What one side had to say of calls, in order. */
+export interface Batch {
+  readonly kind: "calls";
+  /** Operations, each an `OP` and its operands; `BatchReader` knows which. */
+  readonly words: readonly Word[];
+  /** Messages and binary metadata of these operations, one after the other. Moved to the receiver, not copied. */
+  readonly bytes: ArrayBuffer;
+}
+
+export type Word = number | string;
+
+export const OP = {
+  /** Main: id, path, peer, timeoutMs (−1: none), metadata. */
+  open: 1,
+  /** Both: id, bytes. */
+  message: 2,
+  /** Main: id. The caller sends no more. */
+  halfClose: 3,
+  /** Main: id. The caller is gone. */
+  cancel: 4,
+  /** Thread: id, metadata. */
+  headers: 5,
+  /** Thread: id, status, message, metadata. The last of a call. */
+  finish: 6,
+  /** Both: id, number. So many more of the window's bytes may be sent. */
+  credit: 7,
+  /** Thread: id. The handler was told of the cancel; the last of a call. */
+  cancelled: 8,
+  /** Thread: it has read a batch. */
+  taken: 9,
+} as const;
+
+export type ToThread = Batch | { readonly kind: "stop" };
+
+export type FromThread =
+  | Batch
+  /** First, and once: it has loaded the handlers. */
+  | { readonly kind: "ready"; readonly services: readonly ThreadService[] }
+  /** It cannot load the handlers, and ends. */
+  | { readonly kind: "failed"; readonly reason: string }
+  | {
+      readonly kind: "log";
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly message: string;
+      readonly fields: LogFields;
+    };
+
+/** What a thread serves. */
+export interface ThreadService {
+  readonly fullName: string;
+  /** "/package.Service/Method". */
+  readonly paths: readonly string[];
+}

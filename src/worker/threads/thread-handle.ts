@@ -1,0 +1,158 @@
+import type { IncomingCall } from "../../core/call";
+import type { Clock } from "../../core/clock";
+import { FabricError } from "../../core/errors";
+import type { Logger } from "../../core/logger";
+import { BatchReader } from "./batch";
+import { CarriedCall } from "./carried-call";
+import { Outbox } from "./outbox";
+import { OP, type Batch, type FromThread, type ThreadService, type ToThread } from "./port-messages";
+
+/** The way to a thread. `post` never throws: what cannot be sent is lost with the thread. */
+export interface ThreadChannel {
+  /** `moved` belong to the thread from now on. */
+  post(message: ToThread, moved: readonly ArrayBuffer[]): void;
+  onMessage(listener: (message: FromThread) => void): void;
+  /** Told once, when the thread has ended, after its last message. */
+  onEnd(listener: (reason: string) => void): void;
+  /** Ends it, whatever it does. */
+  terminate(): void;
+}
+
+export interface ThreadHandleParts {
+  readonly clock: Clock;
+  /** Gets the lines that the thread logs. */
+  readonly logger: Logger;
+  readonly number: number;
+  readonly channel: ThreadChannel;
+  ready(services: readonly ThreadService[]): void;
+  /** It cannot load the handlers, and ends. */
+  failed(reason: string): void;
+  /** Having lost so many calls. */
+  ended(reason: string, calls: number): void;
+  /** As `setImmediate`. */
+  whenTurnEnds(callback: () => void): void;
+}
+
+/** A thread that has not read its port for so long computes, and gets calls only when all do. */
+const BUSY_MS = 20;
+/** What a thread that was told to stop may take to run its exit handlers. */
+const STOP_MS = 1_000;
+
+/**
+ * A thread as the main thread sees it.
+ * - H1 a call counts until its handler finished or was told of its cancel: a busy loop whose caller is gone still counts.
+ * - H2 when the thread ends, each of its calls ends with THREAD_LOST, and no other call with it.
+ */
+export class ThreadHandle {
+  readonly #parts: ThreadHandleParts;
+  readonly #outbox: Outbox;
+  readonly #calls = new Map<number, CarriedCall>();
+  #lastId = 0;
+  #isReady = false;
+  #hasEnded = false;
+  #batchesNotTaken = 0;
+  #notTakenSinceMs = 0;
+  #cancelTerminate = () => {};
+
+  constructor(parts: ThreadHandleParts) {
+    this.#parts = parts;
+    const { channel, clock, whenTurnEnds } = parts;
+    this.#outbox = new Outbox({ clock, whenTurnEnds, post: (batch) => this.#post(batch) });
+    channel.onMessage((message) => this.#receive(message));
+    channel.onEnd((reason) => this.#end(reason));
+  }
+
+  get isReady(): boolean {
+    return this.#isReady && !this.#hasEnded;
+  }
+
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  isBusy(nowMs: number): boolean {
+    return this.#batchesNotTaken > 0 && nowMs - this.#notTakenSinceMs >= BUSY_MS;
+  }
+
+  run(call: IncomingCall): void {
+    this.#lastId += 1;
+    const carried = new CarriedCall(this.#lastId, call, this.#outbox);
+    this.#calls.set(this.#lastId, carried);
+    carried.begin();
+  }
+
+  stop(): void {
+    if (this.#hasEnded) return;
+    const { channel, clock } = this.#parts;
+    channel.post({ kind: "stop" }, []);
+    this.#cancelTerminate = clock.after(STOP_MS, () => channel.terminate());
+  }
+
+  #post(batch: Batch): void {
+    if (this.#hasEnded) return;
+    if (this.#batchesNotTaken === 0) this.#notTakenSinceMs = this.#parts.clock.monotonicMs();
+    this.#batchesNotTaken += 1;
+    this.#parts.channel.post(batch, batch.bytes.byteLength > 0 ? [batch.bytes] : []);
+  }
+
+  #receive(message: FromThread): void {
+    const { logger } = this.#parts;
+    switch (message.kind) {
+      case "calls": {
+        const reader = new BatchReader(message);
+        while (reader.hasMore) this.#apply(reader);
+        return;
+      }
+      case "ready":
+        this.#isReady = true;
+        this.#parts.ready(message.services);
+        return;
+      case "failed":
+        this.#parts.failed(message.reason);
+        return;
+      case "log":
+        logger[message.level](message.message, message.fields);
+        return;
+    }
+  }
+
+  /** Every call that is spoken of is known: the thread has the last word (H1). */
+  #apply(reader: BatchReader): void {
+    const op = reader.number();
+    if (op === OP.taken) {
+      this.#batchesNotTaken -= 1;
+      this.#notTakenSinceMs = this.#parts.clock.monotonicMs();
+      return;
+    }
+    const id = reader.number();
+    const call = this.#calls.get(id)!;
+    switch (op) {
+      case OP.headers:
+        call.headers(reader);
+        return;
+      case OP.message:
+        call.answer(reader);
+        return;
+      case OP.credit:
+        call.credit(reader.number());
+        return;
+      case OP.finish:
+        this.#calls.delete(id);
+        call.finished(reader);
+        return;
+      case OP.cancelled:
+        this.#calls.delete(id);
+        return;
+    }
+  }
+
+  #end(reason: string): void {
+    this.#hasEnded = true;
+    this.#cancelTerminate();
+    const lost = [...this.#calls.values()];
+    this.#calls.clear();
+    const error = new FabricError("THREAD_LOST", `thread ${this.#parts.number} of the worker ended: ${reason}`);
+    for (const call of lost) call.fail(error);
+    this.#parts.ended(reason, lost.length);
+  }
+}

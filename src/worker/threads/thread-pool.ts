@@ -1,0 +1,207 @@
+import { Backoff } from "../../core/backoff";
+import type { IncomingCall } from "../../core/call";
+import { endOfError } from "../../core/call-end";
+import type { CancelTimer, Clock } from "../../core/clock";
+import { FabricError } from "../../core/errors";
+import type { Logger } from "../../core/logger";
+import type { Random } from "../../core/random";
+import type { ThreadService } from "./port-messages";
+import { ThreadHandle, type ThreadChannel } from "./thread-handle";
+
+export interface ThreadPoolParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** How many threads there are; at least 1. */
+  readonly size: number;
+  /** Starts a thread, which loads the handlers. */
+  open(number: number): ThreadChannel;
+  /** As `setImmediate`. */
+  whenTurnEnds(callback: () => void): void;
+}
+
+/** A thread is replaced after this, at first; then twice as long each time, up to the longest. */
+const RESTART_MS = { initialMs: 100, maxMs: 10_000 };
+/** A thread that held for as long starts the backoff anew. */
+const STEADY_MS = 10_000;
+/** Whoever waits for the handlers to load is told after this. */
+const SLOW_START_MS = 10_000;
+
+/** One place among the threads, filled again when the thread in it ends. */
+interface Seat {
+  readonly number: number;
+  readonly backoff: Backoff;
+  handle: ThreadHandle | undefined;
+  startedAtMs: number;
+  cancelTimer: CancelTimer;
+}
+
+/**
+ * Threads that run a worker's handlers.
+ * - P1 a call goes to a thread that reads its port, if there is one, and of those to the one with the fewest calls; it stays there.
+ * - P2 a thread that ends takes its own calls with it and no others; another is started in its place.
+ * - P3 while no thread is up, calls are refused, as not run.
+ */
+export class ThreadPool {
+  readonly #parts: ThreadPoolParts;
+  readonly #seats: readonly Seat[];
+  #tellRefusal: (refusal: FabricError | undefined) => void = () => {};
+  #services: readonly ThreadService[] = [];
+  #starting: { resolve(services: readonly ThreadService[]): void; reject(error: FabricError): void } | undefined;
+  #whenStopped: (() => void) | undefined;
+  #isStopping = false;
+  #refusal: FabricError | undefined;
+  #next = 0;
+
+  constructor(parts: ThreadPoolParts) {
+    this.#parts = parts;
+    this.#seats = Array.from({ length: parts.size }, (_, index) => ({
+      number: index + 1,
+      backoff: new Backoff(RESTART_MS, parts.random),
+      handle: undefined,
+      startedAtMs: 0,
+      cancelTimer: () => {},
+    }));
+  }
+
+  /** Calls that threads have, also those whose callers are gone while their handlers compute. */
+  get inFlight(): number {
+    return this.#seats.reduce((sum, { handle }) => sum + (handle?.inFlight ?? 0), 0);
+  }
+
+  /** Told when no thread is up any more, and, with `undefined`, when one is again. */
+  onRefusal(listener: (refusal: FabricError | undefined) => void): void {
+    this.#tellRefusal = listener;
+  }
+
+  /**
+   * Resolves, when every thread has loaded the handlers, to what they serve.
+   * @throws FabricError INVALID_ARGUMENT when one cannot
+   */
+  async start(): Promise<readonly ThreadService[]> {
+    const { clock, logger, size } = this.#parts;
+    const cancelWarning = clock.after(SLOW_START_MS, () =>
+      logger.warn(`⏳ the handlers take over ${SLOW_START_MS / 1_000} s to load in their threads`),
+    );
+    try {
+      const services = await new Promise<readonly ThreadService[]>((resolve, reject) => {
+        this.#starting = { resolve, reject };
+        for (const seat of this.#seats) this.#fill(seat);
+      });
+      logger.info(`🧵 ${size} threads run the handlers`);
+      return services;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    } finally {
+      cancelWarning();
+    }
+  }
+
+  run(call: IncomingCall): void {
+    const handle = this.#pick();
+    if (handle) {
+      handle.run(call);
+      return;
+    }
+    call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
+    call.finish(endOfError(this.#refusal ?? new FabricError("NO_THREAD", "the worker's threads have stopped")));
+  }
+
+  /** Ends the threads, and the calls that they have. Resolves when all have ended. Twice is once. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const seat of this.#seats) {
+      seat.cancelTimer();
+      seat.handle?.stop();
+    }
+    if (this.#handles().length === 0) return;
+    await new Promise<void>((resolve) => {
+      const before = this.#whenStopped;
+      this.#whenStopped = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+
+  #handles(): ThreadHandle[] {
+    return this.#seats.flatMap(({ handle }) => (handle ? [handle] : []));
+  }
+
+  /** Threads with equally many calls take turns. */
+  #pick(): ThreadHandle | undefined {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const count = this.#seats.length;
+    let best: ThreadHandle | undefined;
+    let bestIsBusy = false;
+    for (let offset = 0; offset < count; offset += 1) {
+      const { handle } = this.#seats[(this.#next + offset) % count]!;
+      if (!handle?.isReady) continue;
+      const isBusy = handle.isBusy(nowMs);
+      if (best && (isBusy === bestIsBusy ? handle.inFlight >= best.inFlight : isBusy)) continue;
+      best = handle;
+      bestIsBusy = isBusy;
+    }
+    this.#next = (this.#next + 1) % count;
+    return best; // P1
+  }
+
+  #fill(seat: Seat): void {
+    const { clock, logger, open, whenTurnEnds } = this.#parts;
+    const { number } = seat;
+    seat.startedAtMs = clock.monotonicMs();
+    seat.handle = new ThreadHandle({
+      clock,
+      number,
+      whenTurnEnds,
+      logger: logger.child({ thread: number }),
+      channel: open(number),
+      ready: (services) => this.#ready(services),
+      failed: (reason) => this.#failed(number, reason),
+      ended: (reason, calls) => this.#ended(seat, reason, calls),
+    });
+  }
+
+  #ready(services: readonly ThreadService[]): void {
+    if (this.#starting) {
+      if (!this.#handles().every(({ isReady }) => isReady)) return;
+      this.#services = services;
+      this.#starting.resolve(this.#services);
+      this.#starting = undefined;
+    } else if (this.#refusal && !this.#isStopping) {
+      this.#refuse(undefined);
+    }
+  }
+
+  #failed(number: number, reason: string): void {
+    if (this.#starting) this.#starting.reject(new FabricError("INVALID_ARGUMENT", reason));
+    else this.#parts.logger.error(`❌ thread ${number} cannot load the handlers`, { reason });
+  }
+
+  #ended(seat: Seat, reason: string, calls: number): void {
+    const { clock, logger } = this.#parts;
+    seat.handle = undefined;
+    if (this.#isStopping) {
+      if (this.#handles().length === 0) this.#whenStopped?.();
+      return;
+    }
+    if (this.#starting) {
+      const what = `thread ${seat.number} ended before it had loaded the handlers: ${reason}`;
+      this.#starting.reject(new FabricError("INVALID_ARGUMENT", what));
+      return;
+    }
+    if (clock.monotonicMs() - seat.startedAtMs >= STEADY_MS) seat.backoff.reset();
+    const restartMs = seat.backoff.nextMs();
+    logger.error(`💥 thread ${seat.number} ended: ${reason}`, { lostCalls: calls, restartMs: Math.round(restartMs) });
+    seat.cancelTimer = clock.after(restartMs, () => this.#fill(seat));
+    if (!this.#seats.some(({ handle }) => handle?.isReady)) {
+      this.#refuse(new FabricError("NO_THREAD", `no thread of the worker is up: ${reason}`));
+    }
+  }
+
+  #refuse(refusal: FabricError | undefined): void {
+    this.#refusal = refusal;
+    this.#tellRefusal(refusal);
+  }
+}
