@@ -2,7 +2,6 @@ import { connect, type Socket } from "node:net";
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import type { BalancingPolicy } from "../balancing/picker";
 import type { DirectorConfig } from "../config/director-settings";
-import type { LogFields, Logger } from "../core/logger";
 import { systemClock } from "../platform/system-clock";
 import { systemRandom } from "../platform/system-random";
 import type { FromRelay, ToRelay } from "../relay-process/messages";
@@ -10,6 +9,7 @@ import { ControlLinks } from "../relay-process/control-links";
 import { RelayProcess } from "../relay-process/relay-process";
 import { liveTls } from "./process-parts";
 import { controlConnection, portLimits, relayPort, workerConnections } from "./relay-parts";
+import { sendingLogger } from "./sending-logger";
 
 /** What a relay process is told first. */
 export interface RelaySettings {
@@ -35,7 +35,7 @@ export function startRelay(
   policies: Readonly<Record<string, BalancingPolicy>>,
   send: (message: FromRelay) => void,
 ): RunningRelay {
-  const parts = { clock: systemClock, random: systemRandom(), logger: sendingLogger(send, {}) };
+  const parts = { clock: systemClock, random: systemRandom(), logger: sendingLogger(send) };
   const registry = createPolicyRegistry({ extra: policies });
   const ownPaths = new Set(controlPaths);
   // How many connections there may be is for the director to say, which sees those of all processes.
@@ -74,18 +74,5 @@ export function startRelay(
           return;
       }
     },
-  };
-}
-
-/** Logs where the director logs. The fields go with the line, and the director adds which process it was. */
-function sendingLogger(send: (message: FromRelay) => void, bound: LogFields): Logger {
-  const log = (level: "debug" | "info" | "warn" | "error") => (message: string, fields?: LogFields) =>
-    send({ kind: "log", level, message, fields: { ...bound, ...fields } });
-  return {
-    debug: log("debug"),
-    info: log("info"),
-    warn: log("warn"),
-    error: log("error"),
-    child: (fields) => sendingLogger(send, { ...bound, ...fields }),
   };
 }

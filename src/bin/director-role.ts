@@ -3,7 +3,7 @@ import { policiesOfModule } from "../balancing/policy-module";
 import type { BalancingPolicy } from "../balancing/picker";
 import { loadDirectorConfig } from "../config/roles";
 import type { Environment } from "../config/setting";
-import { loadModule } from "./load-module";
+import { loadModule } from "../api/load-module";
 import { logging, runRole } from "./run-role";
 
 /** A director until it is told to stop. Resolves to the exit code. */

@@ -8,6 +8,6 @@ const program = {
   name: "heddle-worker",
   summary: "a worker with the default tasks.",
   settings: workerSettings,
-  run: () => runWorker(process.env, () => Promise.resolve({})),
+  run: () => runWorker(process.env, { kind: "default" }),
 };
 void runEnvironmentOnly(program, process.argv.slice(2)).then((code) => process.exit(code));

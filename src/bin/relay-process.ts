@@ -3,7 +3,7 @@ import { type RelaySettings, type RunningRelay, startRelay } from "../api/relay-
 import { policiesOfModule } from "../balancing/policy-module";
 import { messageOf } from "../core/errors";
 import type { FromRelay, ToRelay } from "../relay-process/messages";
-import { loadModule } from "./load-module";
+import { loadModule } from "../api/load-module";
 
 // A director starts this program, once for each of HEDDLE_RELAY_WORKERS; by itself it does nothing.
 

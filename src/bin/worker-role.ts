@@ -1,17 +1,15 @@
-import { createWorker, type WorkerOptions } from "../api/worker";
+import { assembleWorker } from "../api/assemble-worker";
+import type { ServiceSource } from "../api/service-source";
 import { loadWorkerConfig } from "../config/roles";
 import type { Environment } from "../config/setting";
 import { logging, runRole } from "./run-role";
 
-/** What is served instead of the default tasks. */
-type Contract = Pick<WorkerOptions, "services" | "descriptors">;
-
 /** A worker until it is told to stop. Resolves to the exit code. */
-export function runWorker(env: Environment, contract: () => Promise<Contract>): Promise<number> {
+export function runWorker(env: Environment, source: ServiceSource): Promise<number> {
   return runRole(
     () => logging(loadWorkerConfig(env)),
     async (logger) => {
-      const worker = createWorker({ env, logger, ...(await contract()) });
+      const worker = assembleWorker({ source }, { env, logger }, {});
       await worker.start();
       return { stop: (reason) => worker.stop({ reason }), finished: worker.finished };
     },

@@ -51,6 +51,12 @@ const FILES: Readonly<Record<string, string>> = {
 
 const PROTO = ["worker", "--proto", "my.proto", "--include", "shared"];
 
+/** Where the handlers run. */
+const PLACES = [
+  { place: "on the main thread", threads: "0" },
+  { place: "in threads", threads: "2" },
+];
+
 let cluster: Cluster;
 let director: Started;
 
@@ -62,15 +68,25 @@ beforeAll(async () => {
     await writeFile(join(folder, name), text);
   }
   director = await cluster.director();
-  await cluster.worker("library", { args: [...PROTO, "--handlers", "./my.js"] });
-  await cluster.whenReady(cluster.connect(), ["library"]);
 });
 
 afterAll(async () => {
   await cluster.close();
 });
 
-describe("heddle worker --proto my.proto --handlers ./my.js", () => {
+describe.each(PLACES)("heddle worker --proto my.proto --handlers ./my.js, $place", ({ threads }) => {
+  const env = { WORKER_THREADS: threads };
+  let library: Started;
+
+  beforeAll(async () => {
+    library = await cluster.worker("library", { args: [...PROTO, "--handlers", "./my.js"], env });
+    await cluster.whenReady(cluster.connect(), ["library"]);
+  });
+
+  afterAll(async () => {
+    await library.process.stop();
+  });
+
   const call = (method: string, ...requests: object[]) =>
     bufCurl(director.address, `library.v1.LibraryService/${method}`, ...requests);
 
@@ -103,7 +119,7 @@ describe("heddle worker --proto my.proto --handlers ./my.js", () => {
   });
 
   it("takes handlers from an ECMAScript module, in an object named like the service", async () => {
-    const other = await cluster.worker("module", { args: [...PROTO, "--handlers", "my.mjs"] });
+    const other = await cluster.worker("module", { args: [...PROTO, "--handlers", "my.mjs"], env });
     await cluster.whenReady(cluster.connect(), ["library", "module"]);
     const { answers } = await bufCurl(other.address, "library.v1.LibraryService/Find", { title: "any" });
     expect(answers).toEqual([{ title: "from a module" }]);
@@ -157,8 +173,8 @@ describe("heddle worker --proto my.proto --handlers ./my.js", () => {
       says: /unknown option '--handler'/,
     },
   ])("refuses $mistake, in one line and with exit code 2", async ({ args, says }) => {
-    const env = { DIRECTOR_ADDR: director.address, WORKER_ADDR: await freeAddress(), WORKER_LABEL: "mistaken" };
-    const program = await cluster.processes.heddle("heddle", { args, env });
+    const own = { DIRECTOR_ADDR: director.address, WORKER_ADDR: await freeAddress(), WORKER_LABEL: "mistaken" };
+    const program = await cluster.processes.heddle("heddle", { args, env: { ...own, ...env } });
     expect(await program.whenExited()).toEqual({ code: 2, signal: null });
     expect(program.output).toMatch(says);
     expect(program.output).not.toMatch(/^\s+at /m);

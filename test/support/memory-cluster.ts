@@ -18,7 +18,8 @@ import { typedClient, type TypedClient } from "../../src/rpc/service/typed-clien
 import { computeService } from "../../src/worker/services/compute-service";
 import { inferenceService } from "../../src/worker/services/inference-service";
 import { TASKS } from "../../src/worker/tasks";
-import { Worker, type ServedService, type WorkerConfig } from "../../src/worker/worker";
+import { ownThread, type ServedService } from "../../src/worker/service-host";
+import { Worker, type WorkerConfig } from "../../src/worker/worker";
 import { FaultyStore } from "./faulty-store";
 import { ManualClock } from "./manual-clock";
 import { MemoryNetwork, type MemoryHost } from "./memory-network";

@@ -42,7 +42,7 @@ export type ToThread = Batch | { readonly kind: "stop" };
 export type FromThread =
   | Batch
   /** First, and once: it has loaded the handlers. */
-  | { readonly kind: "ready"; readonly services: readonly ThreadService[] }
+  | ({ readonly kind: "ready" } & ThreadServices)
   /** It cannot load the handlers, and ends. */
   | { readonly kind: "failed"; readonly reason: string }
   | {
@@ -53,8 +53,12 @@ export type FromThread =
     };
 
 /** What a thread serves. */
-export interface ThreadService {
-  readonly fullName: string;
-  /** "/package.Service/Method". */
-  readonly paths: readonly string[];
+export interface ThreadServices {
+  readonly services: readonly {
+    readonly fullName: string;
+    /** "/package.Service/Method". */
+    readonly paths: readonly string[];
+  }[];
+  /** FileDescriptorSet of the services, where the handlers come with one. */
+  readonly descriptors: Uint8Array | undefined;
 }

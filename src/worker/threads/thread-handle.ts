@@ -5,7 +5,7 @@ import type { Logger } from "../../core/logger";
 import { BatchReader } from "./batch";
 import { CarriedCall } from "./carried-call";
 import { Outbox } from "./outbox";
-import { OP, type Batch, type FromThread, type ThreadService, type ToThread } from "./port-messages";
+import { OP, type Batch, type FromThread, type ThreadServices, type ToThread } from "./port-messages";
 
 /** The way to a thread. `post` never throws: what cannot be sent is lost with the thread. */
 export interface ThreadChannel {
@@ -24,7 +24,7 @@ export interface ThreadHandleParts {
   readonly logger: Logger;
   readonly number: number;
   readonly channel: ThreadChannel;
-  ready(services: readonly ThreadService[]): void;
+  ready(services: ThreadServices): void;
   /** It cannot load the handlers, and ends. */
   failed(reason: string): void;
   /** Having lost so many calls. */
@@ -105,7 +105,7 @@ export class ThreadHandle {
       }
       case "ready":
         this.#isReady = true;
-        this.#parts.ready(message.services);
+        this.#parts.ready(message);
         return;
       case "failed":
         this.#parts.failed(message.reason);

@@ -5,7 +5,8 @@ import type { CancelTimer, Clock } from "../../core/clock";
 import { FabricError } from "../../core/errors";
 import type { Logger } from "../../core/logger";
 import type { Random } from "../../core/random";
-import type { ThreadService } from "./port-messages";
+import type { ServedService } from "../service-host";
+import type { ThreadServices } from "./port-messages";
 import { ThreadHandle, type ThreadChannel } from "./thread-handle";
 
 export interface ThreadPoolParts {
@@ -18,6 +19,13 @@ export interface ThreadPoolParts {
   open(number: number): ThreadChannel;
   /** As `setImmediate`. */
   whenTurnEnds(callback: () => void): void;
+}
+
+/** What the threads serve, to be called on this one. */
+export interface PooledServices {
+  readonly services: readonly ServedService[];
+  /** FileDescriptorSet of the services, where the handlers come with one. */
+  readonly descriptors: Uint8Array | undefined;
 }
 
 /** A thread is replaced after this, at first; then twice as long each time, up to the longest. */
@@ -46,8 +54,7 @@ export class ThreadPool {
   readonly #parts: ThreadPoolParts;
   readonly #seats: readonly Seat[];
   #tellRefusal: (refusal: FabricError | undefined) => void = () => {};
-  #services: readonly ThreadService[] = [];
-  #starting: { resolve(services: readonly ThreadService[]): void; reject(error: FabricError): void } | undefined;
+  #starting: { resolve(served: ThreadServices): void; reject(error: FabricError): void } | undefined;
   #whenStopped: (() => void) | undefined;
   #isStopping = false;
   #refusal: FabricError | undefined;
@@ -78,18 +85,24 @@ export class ThreadPool {
    * Resolves, when every thread has loaded the handlers, to what they serve.
    * @throws FabricError INVALID_ARGUMENT when one cannot
    */
-  async start(): Promise<readonly ThreadService[]> {
+  async start(): Promise<PooledServices> {
     const { clock, logger, size } = this.#parts;
     const cancelWarning = clock.after(SLOW_START_MS, () =>
       logger.warn(`⏳ the handlers take over ${SLOW_START_MS / 1_000} s to load in their threads`),
     );
     try {
-      const services = await new Promise<readonly ThreadService[]>((resolve, reject) => {
+      const { services, descriptors } = await new Promise<ThreadServices>((resolve, reject) => {
         this.#starting = { resolve, reject };
         for (const seat of this.#seats) this.#fill(seat);
       });
       logger.info(`🧵 ${size} threads run the handlers`);
-      return services;
+      return {
+        services: services.map(({ fullName, paths }) => ({
+          fullName,
+          methods: new Map(paths.map((path) => [path, (call: IncomingCall) => this.run(call)])),
+        })),
+        descriptors,
+      };
     } catch (error) {
       await this.stop();
       throw error;
@@ -157,17 +170,16 @@ export class ThreadPool {
       whenTurnEnds,
       logger: logger.child({ thread: number }),
       channel: open(number),
-      ready: (services) => this.#ready(services),
+      ready: (served) => this.#ready(served),
       failed: (reason) => this.#failed(number, reason),
       ended: (reason, calls) => this.#ended(seat, reason, calls),
     });
   }
 
-  #ready(services: readonly ThreadService[]): void {
+  #ready(served: ThreadServices): void {
     if (this.#starting) {
       if (!this.#handles().every(({ isReady }) => isReady)) return;
-      this.#services = services;
-      this.#starting.resolve(this.#services);
+      this.#starting.resolve(served);
       this.#starting = undefined;
     } else if (this.#refusal && !this.#isStopping) {
       this.#refuse(undefined);

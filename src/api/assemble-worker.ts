@@ -1,0 +1,167 @@
+import { readFileSync } from "node:fs";
+
+import type { MemberEvent } from "../core/attach-messages";
+import { FabricError, messageOf } from "../core/errors";
+import type { Logger } from "../core/logger";
+import { loadWorkerConfig, type WorkerOptions as WorkerSettings } from "../config/roles";
+import type { Environment } from "../config/setting";
+import type { WorkerConfig } from "../config/worker-settings";
+import { readHostInventory } from "../platform/host-inventory";
+import { systemHostLoad } from "../platform/host-load";
+import { RpcServer } from "../rpc/server/rpc-server";
+import type { MountedService } from "../rpc/service/service-handlers";
+import { openAttach } from "../wire/attach-stream";
+import { DescriptorCatalog } from "../wire/descriptor-catalog";
+import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
+import { GrpcServer } from "../wire/grpc-server";
+import { ServiceHealth } from "../wire/health-service";
+import { reflectionServices } from "../wire/reflection-service";
+import { serverCredentials, servingTls } from "../wire/tls";
+import { ownThread, type Served, type ServedService, type ServiceHost } from "../worker/service-host";
+import { ThreadPool } from "../worker/threads/thread-pool";
+import { Worker, type WorkerServer } from "../worker/worker";
+import { connector } from "./connector";
+import { liveTls, packageVersion, processParts, type ProcessParts } from "./process-parts";
+import { loadServices, type ServiceSource } from "./service-source";
+import { openThread, threadProgram } from "./thread-program";
+
+/** What is served: functions of this thread, or where they come from. */
+export type WorkerContent = { readonly given: readonly MountedService[] } | { readonly source: ServiceSource };
+
+export interface AssemblyOptions {
+  readonly descriptors?: Uint8Array | string | URL | undefined;
+  readonly env?: Environment | undefined;
+  readonly logger?: Logger | undefined;
+  readonly onEvent?: ((event: MemberEvent) => void) | undefined;
+}
+
+/** Puts a worker together. */
+export function assembleWorker(content: WorkerContent, options: AssemblyOptions, settings: WorkerSettings): Worker {
+  const { descriptors, env, onEvent } = options;
+  const config = loadWorkerConfig(env ?? process.env, settings);
+  const parts = processParts(options.logger, { level: config.logLevel, format: config.logFormat });
+  const { logger } = parts;
+  const tls = liveTls(config, parts);
+  const { messageMaxBytes } = config;
+  const server =
+    config.transport === "engine"
+      ? new RpcServer({ ...parts, messageMaxBytes, keepaliveMs: 0, tls: servingTls(tls) })
+      : new GrpcServer({ credentials: serverCredentials(tls), messageMaxBytes, keepaliveMs: 0 });
+  const sampler = systemHostLoad();
+  const connect = connector(config, parts, tls);
+  const face = new PublicFace(server);
+  const serve = (services: readonly ServedService[], own: Uint8Array | undefined): Served => {
+    if (descriptors === undefined && own === undefined) {
+      logger.warn("no descriptors given: services can be called, but not discovered, and none counts as idempotent");
+    }
+    return face.show(services, contractOf(services, descriptors ?? own));
+  };
+
+  return new Worker({
+    ...parts,
+    config: { ...config, address: config.listenAddress, dataKeepalive: true },
+    version: packageVersion(),
+    host: hostOf(content, config, parts, serve),
+    server,
+    inventory: () => readHostInventory(),
+    sampleLoad: () => sampler.sample(),
+    openAttach: (address) => {
+      const connection = connect(address);
+      return { stream: openAttach(connection), close: () => connection.close() };
+    },
+    connect: (address) => connect(address),
+    onServing: (serving) => face.setServing(serving),
+    ...(onEvent ? { onEvent } : {}),
+  });
+}
+
+type Serve = (services: readonly ServedService[], descriptors: Uint8Array | undefined) => Served;
+
+function hostOf(content: WorkerContent, config: WorkerConfig, parts: ProcessParts, serve: Serve): ServiceHost {
+  if ("given" in content) {
+    if (config.threads > 0) {
+      const remedy = 'Export them by default from a module, and name it: servicesModule: new URL("./services.js", …)';
+      const what = `WORKER_THREADS is ${config.threads}, but functions cannot be given to another thread. ${remedy}`;
+      throw new FabricError("INVALID_ARGUMENT", what);
+    }
+    const served = serve(content.given, undefined);
+    return ownThread(() => served);
+  }
+  const { source } = content;
+  if (config.threads > 0) return threadHost(source, config, parts, serve);
+  return ownThread(async () => {
+    const { services, descriptors } = await loadServices(source, { ...parts, label: config.label });
+    return serve(services, descriptors);
+  });
+}
+
+function threadHost(source: ServiceSource, config: WorkerConfig, parts: ProcessParts, serve: Serve): ServiceHost {
+  const program = threadProgram();
+  const options = { source, label: config.label, heapMaxBytes: config.threadHeapMaxBytes };
+  const pool = new ThreadPool({
+    ...parts,
+    size: config.threads,
+    open: (number) => openThread(program, number, options),
+    whenTurnEnds: (callback) => setImmediate(callback),
+  });
+  return {
+    start: async () => {
+      const { services, descriptors } = await pool.start();
+      try {
+        return serve(services, descriptors);
+      } catch (error) {
+        await pool.stop();
+        throw error;
+      }
+    },
+    onRefusal: (listener) => pool.onRefusal(listener),
+    stop: () => pool.stop(),
+  };
+}
+
+/** Health and reflection, so that a worker can be looked at directly too. */
+class PublicFace {
+  readonly #server: WorkerServer;
+  readonly #health = new ServiceHealth();
+  #names: readonly string[] = [""];
+
+  constructor(server: WorkerServer) {
+    this.#server = server;
+  }
+
+  show(services: readonly ServedService[], contract: Uint8Array | undefined): Served {
+    this.#names = ["", ...services.map(({ fullName }) => fullName)];
+    this.setServing(true);
+    this.#mount(this.#health.service);
+    if (!contract) return { services, descriptors: undefined };
+    for (const service of reflectionServices(new DescriptorCatalog(contract))) this.#mount(service);
+    return { services, descriptors: { hash: descriptorSetHash(contract), fileDescriptorSet: contract } };
+  }
+
+  setServing(serving: boolean): void {
+    for (const name of this.#names) this.#health.setStatus(name, serving);
+  }
+
+  #mount({ methods }: MountedService): void {
+    for (const [path, run] of methods) this.#server.handle(path, run);
+  }
+}
+
+/** The contract of just what is served. */
+function contractOf(
+  served: readonly ServedService[],
+  descriptors: Uint8Array | string | URL | undefined,
+): Uint8Array | undefined {
+  if (descriptors === undefined) return undefined;
+  const bytes = descriptors instanceof Uint8Array ? descriptors : readDescriptors(descriptors);
+  return DescriptorSet.parse(bytes).subset(served.map(({ fullName }) => fullName));
+}
+
+function readDescriptors(file: string | URL): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const message = `descriptors file ${String(file)} cannot be read: ${messageOf(error)}`;
+    throw new FabricError("INVALID_ARGUMENT", message, { cause: error });
+  }
+}

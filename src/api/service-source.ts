@@ -1,0 +1,76 @@
+import { fileURLToPath } from "node:url";
+
+import type { ProtoWorker } from "../cli/program";
+import type { Clock } from "../core/clock";
+import { FabricError } from "../core/errors";
+import type { Logger } from "../core/logger";
+import type { MountedService } from "../rpc/service/service-handlers";
+import { FILE_DESCRIPTOR_SET } from "../wire/contract";
+import { computeService } from "../worker/services/compute-service";
+import { inferenceService } from "../worker/services/inference-service";
+import { TASKS } from "../worker/tasks";
+import { loadModule } from "./load-module";
+import { newId } from "./process-parts";
+import { protoServices } from "./proto-services";
+
+/** Where a worker's services come from, as data: what a thread is told so that it has them too. */
+export type ServiceSource =
+  /** The tasks and the token stream of `heddle worker`. */
+  | { readonly kind: "default" }
+  /** A module that exports them by default. */
+  | { readonly kind: "module"; readonly file: string }
+  /** A contract without generated code. */
+  | { readonly kind: "proto"; readonly proto: ProtoWorker };
+
+export interface LoadedServices {
+  readonly services: readonly MountedService[];
+  /** FileDescriptorSet, where the source has one. */
+  readonly descriptors: Uint8Array | undefined;
+}
+
+/** @throws FabricError INVALID_ARGUMENT that names the module or contract and what is wrong with it */
+export async function loadServices(
+  source: ServiceSource,
+  { clock, logger, label }: { readonly clock: Clock; readonly logger: Logger; readonly label: string },
+): Promise<LoadedServices> {
+  switch (source.kind) {
+    case "default": {
+      const compute = computeService({ tasks: TASKS, clock, label });
+      const inference = inferenceService({ clock, logger, label, newConnectionId: newId });
+      return { services: [compute, inference], descriptors: FILE_DESCRIPTOR_SET };
+    }
+    case "module": {
+      const exported = defaultExport(await loadModule(source.file, "servicesModule"));
+      if (isServices(exported)) return { services: exported, descriptors: undefined };
+      const what = "must export by default an array of what service(Definition, handlers) makes";
+      throw new FabricError("INVALID_ARGUMENT", `servicesModule ${source.file} ${what}`);
+    }
+    case "proto":
+      return protoServices(source.proto, await loadModule(source.proto.handlersModule, "--handlers"));
+  }
+}
+
+/** The path of a module that a user names. */
+export function moduleFile(module: string | URL): string {
+  return module instanceof URL || module.startsWith("file:") ? fileURLToPath(module) : module;
+}
+
+/** CommonJS modules and TypeScript's output have their exports under `default`, once or twice. */
+function defaultExport(module: unknown): unknown {
+  let value = module;
+  for (let depth = 0; depth < 2; depth += 1) {
+    if (typeof value === "object" && value !== null && "default" in value) value = value.default;
+  }
+  return value;
+}
+
+function isServices(value: unknown): value is readonly MountedService[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isService);
+}
+
+/** By its looks: the module may have another copy of this package. */
+function isService(value: unknown): value is MountedService {
+  if (typeof value !== "object" || value === null) return false;
+  const { fullName, methods } = value as Partial<MountedService>;
+  return typeof fullName === "string" && methods instanceof Map;
+}
