@@ -5,6 +5,7 @@ import { RpcServer } from "../../src/rpc/server/rpc-server";
 import type { Connection } from "../../src/core/call";
 import { seededRandom } from "../../src/core/random";
 import { systemClock } from "../../src/platform/system-clock";
+import { fakeThread } from "../support/fake-thread";
 import { GrpcConnection } from "../../src/wire/grpc-connection";
 import { GrpcServer, type IncomingHandler } from "../../src/wire/grpc-server";
 import type { LiveTls } from "../../src/wire/live-tls";
@@ -17,10 +18,13 @@ const MESSAGE_MAX_BYTES = 4 << 20;
 /** What carries the calls of one end. */
 export type Transport = "engine" | "grpc-js";
 
+/** What serves them: with "threads", handlers are behind the port of a worker's thread. */
+export type Serving = Transport | "engine, threads";
+
 /** How a call gets from a client to a server. */
 export interface Way {
   readonly client: Transport;
-  readonly server: Transport;
+  readonly server: Serving;
   readonly path: "direct" | "director";
   readonly security: Security;
 }
@@ -28,14 +32,17 @@ export interface Way {
 const TRANSPORTS: readonly Transport[] = ["engine", "grpc-js"];
 
 /** Every way there is. Through a director TLS is mutual, as a fabric that uses it is set up. */
-export const WAYS: readonly Way[] = TRANSPORTS.flatMap((client) =>
-  TRANSPORTS.flatMap((server): Way[] => [
-    { client, server, path: "direct", security: "plain" },
-    { client, server, path: "direct", security: "TLS" },
-    { client, server, path: "director", security: "plain" },
-    { client, server, path: "director", security: "mutual TLS" },
-  ]),
-);
+export const WAYS: readonly Way[] = [
+  ...TRANSPORTS.flatMap((client) =>
+    TRANSPORTS.flatMap((server): Way[] => [
+      { client, server, path: "direct", security: "plain" },
+      { client, server, path: "direct", security: "TLS" },
+      { client, server, path: "director", security: "plain" },
+      { client, server, path: "director", security: "mutual TLS" },
+    ]),
+  ),
+  { client: "engine", server: "engine, threads", path: "direct", security: "plain" },
+];
 
 export interface TestServer {
   handle(path: string, handler: IncomingHandler): void;
@@ -107,11 +114,11 @@ export class WireRig {
     const tls = this.#tls();
     const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes, keepaliveMs: 0 };
     const server =
-      this.#options.server === "engine"
+      this.#options.server === "engine" || this.#options.server === "engine, threads"
         ? new RpcServer({ ...parts, tls: tls && servingTls(tls) })
         : new GrpcServer({ ...parts, ...(tls ? { credentials: serverCredentials(tls) } : {}) });
     this.#closes.push(() => server.close());
-    return server;
+    return this.#options.server === "engine, threads" ? inThread(server) : server;
   }
 
   connection(address: string, messageMaxBytes = MESSAGE_MAX_BYTES): Connection {
@@ -141,6 +148,21 @@ export interface ReachOptions {
   readonly messageMaxBytes?: number | undefined;
   /** How long a director lets calls wait for the server. */
   readonly queueTimeoutMs?: number;
+}
+
+/** The server with its handlers in another thread, as far as they can notice. */
+function inThread(server: TestServer): TestServer {
+  const methods = new Map<string, IncomingHandler>();
+  const { handle: thread } = fakeThread(systemClock, methods);
+  return {
+    handle: (path, handler) => {
+      methods.set(path, handler);
+      server.handle(path, (call) => thread.run(call));
+    },
+    listen: (address, field) => server.listen(address, field),
+    drain: () => server.drain(),
+    close: () => server.close(),
+  };
 }
 
 export function whenReady(connection: Connection, ready = true): Promise<void> {

@@ -1,20 +1,34 @@
+import type { IncomingCall } from "../../../src/core/call";
 import type { FabricError } from "../../../src/core/errors";
 import { CallError } from "../../../src/core/errors";
 import { Status } from "../../../src/core/status";
 import type { CallContext } from "../../../src/rpc/service/call-context";
 import { serveCall, type ServedMethod } from "../../../src/rpc/service/serve-call";
 import { endOfHandlerError } from "../../../src/core/call-end";
+import { systemClock } from "../../../src/platform/system-clock";
+import { fakeThread } from "../../support/fake-thread";
 import { settle } from "../../support/manual-clock";
 import { StubCaller } from "../../support/stub-caller";
 
 const bytes = (text: string) => Buffer.from(text);
 const texts = (messages: readonly Uint8Array[]) => messages.map((each) => Buffer.from(each).toString());
 
+/** A few of them are more than is under way between two threads. */
+const LONG = Buffer.alloc(32 * 1_024, "x");
+
 type Handler = ServedMethod["handler"];
+type Run = (call: IncomingCall) => void;
+
+/** Brings a call to where it is served. */
+const CARRIERS: Readonly<Record<string, (call: IncomingCall, run: Run) => void>> = {
+  "as it comes": (call, run) => run(call),
+  "in a thread, over its port": (call, run) => fakeThread(systemClock, new Map([[call.path, run]])).handle.run(call),
+};
+let carry: (call: IncomingCall, run: Run) => void;
 
 function serve(handler: Handler, kind: { requestStream?: boolean; responseStream?: boolean } = {}) {
   const caller = new StubCaller();
-  serveCall(caller.call, {
+  const method: ServedMethod = {
     requestStream: kind.requestStream ?? false,
     responseStream: kind.responseStream ?? false,
     decode: (message) => {
@@ -28,7 +42,8 @@ function serve(handler: Handler, kind: { requestStream?: boolean; responseStream
     },
     handler,
     endOfError: endOfHandlerError,
-  });
+  };
+  carry(caller.call, (call) => serveCall(call, method));
   return caller;
 }
 
@@ -43,7 +58,11 @@ async function unary(handler: Handler, request = "hello") {
 const STREAM = { responseStream: true };
 const BIDI = { requestStream: true, responseStream: true };
 
-describe("serveCall", () => {
+describe.each(Object.keys(CARRIERS))("serveCall, of a call %s", (carrier) => {
+  beforeAll(() => {
+    carry = CARRIERS[carrier]!;
+  });
+
   it("answers one message with one", async () => {
     const caller = await unary((request) => `${String(request)}!`);
     expect([texts(caller.seen.messages), caller.end]).toEqual([["hello!"], "0 "]);
@@ -109,7 +128,8 @@ describe("serveCall", () => {
       for await (const request of requests as AsyncIterable<string>) yield request;
     }, BIDI);
     await settle();
-    for (let sent = 0; sent < 16; sent += 1) caller.send(bytes("x"));
+    for (let sent = 0; sent < 16; sent += 1) caller.send(LONG);
+    await settle();
     const held = caller.seen.paused;
     read();
     await settle();
@@ -126,7 +146,7 @@ describe("serveCall", () => {
   it("stops a handler whose caller reads slowly, and goes on when it has read", async () => {
     let made = 0;
     const caller = serve(async function* () {
-      for (; made < 10; made += 1) yield String(made);
+      for (; made < 10; made += 1) yield LONG.toString();
     }, STREAM);
     caller.takesMore = false;
     caller.send(bytes("hello"));
@@ -135,7 +155,9 @@ describe("serveCall", () => {
     const madeWhileHeld = made;
     caller.drain();
     await settle();
-    expect([madeWhileHeld, made, caller.seen.messages.length, caller.end]).toEqual([0, 10, 10, "0 "]);
+    // As it comes none; over a port what fits into its window.
+    expect(madeWhileHeld).toBeLessThan(3);
+    expect([made, caller.seen.messages.length, caller.end]).toEqual([10, 10, "0 "]);
   });
 
   it("takes nothing more from a handler that goes on after a cancel, and lets it clean up", async () => {
