@@ -4,10 +4,10 @@ import { join, resolve } from "node:path";
 import { type CallMetadata, type ConnectOptions, CallMetadata as Metadata, Status } from "../../src/api/index";
 import type { FabricError } from "../../src/core/errors";
 import { MessageQueue } from "../../src/core/message-queue";
-import { loadProtoContract } from "../../src/wire/proto-contract";
 import { type CallOptions } from "../../src/rpc/service/typed-client";
 import { Cluster, STORES, type Started } from "../support/cluster";
 import { eventually } from "../support/processes";
+import { protoDefinition } from "../support/proto-definition";
 
 jest.setTimeout(60_000);
 
@@ -43,7 +43,11 @@ describe.each(STORES)("calls through the director, on %s", (store) => {
     file = join(await cluster.processes.folder, "ledger.txt");
     director = await cluster.director({ env: { HEDDLE_QUEUE_TIMEOUT_MS: "700" } });
     const env = { LEDGER_FILE: file };
-    workers = await Promise.all(["a", "b"].map((label) => cluster.worker(label, { env, args: PROTO })));
+    const inThreads = { ...env, WORKER_THREADS: "2" };
+    workers = await Promise.all([
+      cluster.worker("a", { env, args: PROTO }),
+      cluster.worker("b", { env: inThreads, args: PROTO }),
+    ]);
     await cluster.whenReady(cluster.connect(), ["a", "b"]);
     ledger = ledgerOf({});
   });
@@ -54,7 +58,7 @@ describe.each(STORES)("calls through the director, on %s", (store) => {
 
   function ledgerOf(options: ConnectOptions): Ledger {
     const client = cluster.connect(options);
-    const definition = definitionOf();
+    const definition = protoDefinition(join(CONTRACT, "ledger.proto"));
     const typed = client.client(definition) as unknown as Record<
       string,
       (request: unknown, options?: CallOptions) => unknown
@@ -240,32 +244,3 @@ describe.each(STORES)("calls through the director, on %s", (store) => {
     await cluster.whenReady(cluster.connect(), ["a", "b"]);
   });
 });
-
-function definitionOf() {
-  const { services } = loadProtoContract({ files: [join(CONTRACT, "ledger.proto")], includeDirs: [] });
-  const [service] = services;
-  const methods = Object.entries(service!.definition).map(([name, method]) => {
-    const codec = (decode: (bytes: Buffer) => unknown, encode: (message: never) => Buffer) => ({
-      encode: (message: unknown) => ({ finish: () => encode(message as never) }),
-      decode: (bytes: Uint8Array) => decode(Buffer.from(bytes)),
-      fromPartial: (message: unknown) => message,
-    });
-    const { requestStream, responseStream } = method;
-    return [
-      name.charAt(0).toLowerCase() + name.slice(1),
-      {
-        name,
-        requestStream,
-        responseStream,
-        requestType: codec(method.requestDeserialize as never, method.requestSerialize as never),
-        responseType: codec(method.responseDeserialize as never, method.responseSerialize as never),
-        options: {},
-      },
-    ] as const;
-  });
-  return { name: "LedgerService", fullName: service!.fullName, methods: Object.fromEntries(methods) } as never as {
-    name: string;
-    fullName: string;
-    methods: Record<string, never>;
-  };
-}

@@ -128,12 +128,12 @@ describe.each(Object.keys(CARRIERS))("serveCall, of a call %s", (carrier) => {
       for await (const request of requests as AsyncIterable<string>) yield request;
     }, BIDI);
     await settle();
-    for (let sent = 0; sent < 16; sent += 1) caller.send(LONG);
+    for (let sent = 0; sent < 24; sent += 1) caller.send(LONG);
     await settle();
     const held = caller.seen.paused;
     read();
     await settle();
-    expect([held, caller.seen.paused, caller.seen.messages.length]).toEqual([true, false, 16]);
+    expect([held, caller.seen.paused, caller.seen.messages.length]).toEqual([true, false, 24]);
   });
 
   it("ends a call whose handler never reads its requests", async () => {
