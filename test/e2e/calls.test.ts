@@ -224,7 +224,9 @@ describe.each(STORES)("calls through the director, on %s", (store) => {
     await operator.setIntent({ memberId: "a", kind: 1 });
     expect((await held).text).toBe("held by a");
     await operator.setIntent({ memberId: "b", kind: 1 });
-    const unknown = cluster.connect().client({ ...definitionOf(), fullName: "nobody.v1.KnowsService" });
+    const unknown = cluster
+      .connect()
+      .client({ ...protoDefinition(join(CONTRACT, "ledger.proto")), fullName: "nobody.v1.KnowsService" });
     const call = (unknown as unknown as Record<string, (entry: Entry) => Promise<Entry>>)["append"]!({});
     await expect(call).rejects.toThrow(/\[UNKNOWN_SERVICE\] no worker serves nobody\.v1\.KnowsService/);
   });

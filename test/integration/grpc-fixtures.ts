@@ -113,10 +113,9 @@ export class WireRig {
   server(messageMaxBytes = MESSAGE_MAX_BYTES): TestServer {
     const tls = this.#tls();
     const parts = { clock: systemClock, random: seededRandom(1), messageMaxBytes, keepaliveMs: 0 };
-    const server =
-      this.#options.server === "engine" || this.#options.server === "engine, threads"
-        ? new RpcServer({ ...parts, tls: tls && servingTls(tls) })
-        : new GrpcServer({ ...parts, ...(tls ? { credentials: serverCredentials(tls) } : {}) });
+    const server = this.#options.server?.startsWith("engine")
+      ? new RpcServer({ ...parts, tls: tls && servingTls(tls) })
+      : new GrpcServer({ ...parts, ...(tls ? { credentials: serverCredentials(tls) } : {}) });
     this.#closes.push(() => server.close());
     return this.#options.server === "engine, threads" ? inThread(server) : server;
   }
