@@ -49,7 +49,10 @@ export class BatchWriter {
   /** All that was added, and begins anew. Its bytes are to be moved (`transfer`). */
   take(): Batch {
     const batch: Batch = { kind: "calls", words: this.#words, bytes: this.#bytes.buffer as ArrayBuffer };
-    this.#capacity = Math.min(CAPACITY_BYTES.max, Math.max(CAPACITY_BYTES.min, 2 ** Math.ceil(Math.log2(this.#length))));
+    this.#capacity = Math.min(
+      CAPACITY_BYTES.max,
+      Math.max(CAPACITY_BYTES.min, 2 ** Math.ceil(Math.log2(this.#length))),
+    );
     this.#words = [];
     this.#bytes = NOTHING;
     this.#length = 0;
