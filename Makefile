@@ -80,6 +80,10 @@ bench-direct: build ## Measure CPU per call straight to a worker, our client bes
 bench-ends: build ## Measure CPU per call of servers, clients and whole calls, beside grpc-js, node:http2, grpc-go (BENCH="--quick")
 	@node dist/test/bench/ends.js $(BENCH)
 
+.PHONY: bench-ends-memory
+bench-ends-memory: build ## Measure memory per idle connection and idle call of servers, beside other stacks (BENCH="--quick")
+	@node dist/test/bench/ends-memory.js $(BENCH)
+
 .PHONY: bench-relay-workers
 bench-relay-workers: build ## Measure what HEDDLE_RELAY_WORKERS costs and brings (BENCH="--rounds 4 --calls 30000")
 	@node dist/test/bench/relay-workers.js $(BENCH)

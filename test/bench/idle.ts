@@ -8,28 +8,15 @@
  * Run: npm run build && node dist/test/bench/idle.js [--processes 5] [--settle-seconds 30]. Linux only. The last line is one
  * JSON object.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Processes, type RunningProcess } from "../support/processes";
+import { memoryOf, type Memory } from "./measure/process-memory";
 
 /** The project's aim for an idle worker. */
 const AIM_MB = 50;
 
 const BIN = join(__dirname, "../../src/bin");
-
-interface Memory {
-  readonly rssMb: number;
-  readonly anonymousMb: number;
-  readonly fileMb: number;
-}
-
-function memoryOf({ pid }: RunningProcess): Memory {
-  const status = readFileSync(`/proc/${pid}/status`, "latin1");
-  const mb = (field: string) =>
-    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? Number.NaN) / 1_024;
-  return { rssMb: mb("VmRSS"), anonymousMb: mb("RssAnon"), fileMb: mb("RssFile") };
-}
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
@@ -39,7 +26,7 @@ const oneDecimal = (value: number) => Math.round(10 * value) / 10;
 
 /** Medians of each part by itself. */
 function typical(processes: readonly RunningProcess[]): Memory {
-  const all = processes.map(memoryOf);
+  const all = processes.map(({ pid }) => memoryOf(pid));
   const of = (part: keyof Memory) => oneDecimal(median(all.map((memory) => memory[part])));
   return { rssMb: of("rssMb"), anonymousMb: of("anonymousMb"), fileMb: of("fileMb") };
 }

@@ -1,6 +1,9 @@
 /**
  * An echo server of `make bench-ends`, in a process of its own: "engine", "grpc-js" or "node-http2". Prints where it listens.
  * Messages are bytes for all of them.
+ *
+ * With --expose-gc it collects garbage when it gets SIGUSR2, and prints "heap BYTES" then: what the heap and buffers outside of
+ * it hold.
  */
 import type { AddressInfo } from "node:net";
 import { createServer, type ServerHttp2Stream } from "node:http2";
@@ -8,6 +11,9 @@ import { Server, ServerCredentials, type ServerDuplexStream, type ServiceDefinit
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { callShape, PREFIX_BYTES, type CallKind } from "../relay/echo-contract";
 import { serveEngine } from "./engine-parts";
+
+const COLLECTIONS = 4;
+const COLLECTION_PAUSE_MS = 250;
 
 const pathOf = (kind: CallKind) => callShape(8, 1, kind).path;
 
@@ -80,7 +86,18 @@ async function main(): Promise<void> {
   const [kind = ""] = process.argv.slice(2);
   const serve = SERVERS[kind];
   if (serve === undefined) throw new Error(`there is no server ${kind}: ${Object.keys(SERVERS).join(", ")}`);
+  process.on("SIGUSR2", () => void collect());
   console.log(`listening at ${await serve()}`);
+}
+
+/** More than once, with a pause: what one collection sets free may be what holds something else. */
+async function collect(): Promise<void> {
+  for (let count = 0; count < COLLECTIONS; count += 1) {
+    globalThis.gc?.();
+    await new Promise((wake) => setTimeout(wake, COLLECTION_PAUSE_MS));
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  console.log(`heap ${heapUsed + external}`);
 }
 
 void main();

@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { PREFIX_BYTES, type CallKind, type CallShape } from "../relay/echo-contract";
+import { LineProcess } from "./line-process";
 
 /** What a client's process is asked for, as a line of JSON on its standard input. */
 export interface LoadOrder {
@@ -32,28 +31,21 @@ const TIMEOUT_MS = 30_000;
 
 /** A client in a process of its own, whose CPU time may be measured. It makes calls when told to. */
 export class LoadProcess {
-  readonly pid: number;
-  readonly #name: string;
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
+  readonly #process: LineProcess;
 
-  private constructor(name: string, child: ChildProcess) {
-    this.#name = name;
-    this.#child = child;
-    this.pid = child.pid!;
-    this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-    const kill = () => child.kill("SIGKILL");
-    process.once("exit", kill);
-    child.once("exit", () => process.removeListener("exit", kill));
+  private constructor(process: LineProcess) {
+    this.#process = process;
   }
 
   /** Resolves when it can take orders. */
-  static async start(name: string, [program, ...args]: readonly string[]): Promise<LoadProcess> {
-    const child = spawn(program!, args, { stdio: ["pipe", "pipe", "inherit"] });
-    child.once("error", () => {}); // ends its output, which is noticed below
-    const load = new LoadProcess(name, child);
-    await load.#nextLine();
-    return load;
+  static async start(kind: string, command: readonly string[]): Promise<LoadProcess> {
+    const process = new LineProcess(`the ${kind} client`, command);
+    await process.line();
+    return new LoadProcess(process);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
   }
 
   async run(
@@ -61,24 +53,16 @@ export class LoadProcess {
     how: { concurrency: number; calls: number; checked?: boolean },
   ): Promise<LoadOutcome> {
     const { concurrency, calls, checked = false } = how;
-    const bytes = message.subarray(PREFIX_BYTES).toString("base64");
     const order: LoadOrder = {
       ...{ kind, path, answers, concurrency, calls, checked },
-      message: bytes,
+      message: message.subarray(PREFIX_BYTES).toString("base64"),
       timeoutMs: TIMEOUT_MS,
     };
-    this.#child.stdin!.write(`${JSON.stringify(order)}\n`);
-    return JSON.parse(await this.#nextLine()) as LoadOutcome;
+    return JSON.parse(await this.#process.ask(JSON.stringify(order))) as LoadOutcome;
   }
 
   /** SIGKILL. */
   end(): void {
-    this.#child.kill("SIGKILL");
-  }
-
-  async #nextLine(): Promise<string> {
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`the ${this.#name} client has ended`);
-    return value;
+    this.#process.end();
   }
 }
