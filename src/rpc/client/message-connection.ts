@@ -2,9 +2,9 @@ import type { CallEnd, CallListener, CallStart, Connection, OutgoingCall } from 
 import { endOfAnswer, endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CancelTimer, Clock } from "../../core/clock";
-import { FabricError, messageOf, type ErrorCode } from "../../core/errors";
+import { FabricError, type ErrorCode } from "../../core/errors";
 import { Status } from "../../core/status";
-import { ACCEPTED_ENCODINGS, decompress } from "../framing/message-encoding";
+import { ACCEPTED_ENCODINGS, MessageFault, unpacked } from "../framing/message-encoding";
 import { frameOf, MessageReader, type ReceivedMessage } from "../framing/message-reader";
 import { userMetadataOf } from "../framing/user-metadata";
 
@@ -159,23 +159,11 @@ class OutgoingMessageCall implements OutgoingCall, CallListener {
     else if (this.#heldEnd !== undefined) this.#finish(this.#heldEnd);
   }
 
-  #take({ flag, bytes }: ReceivedMessage): void {
-    if (flag === 0) this.#listener.message(bytes);
-    else if (flag === 1) this.#takeCompressed(bytes);
-    else this.#break(`a message has the flag ${flag}`);
-  }
-
-  #takeCompressed(bytes: Buffer): void {
-    const { messageMaxBytes } = this.#options;
-    let message: Buffer | undefined;
-    try {
-      message = decompress(bytes, this.#encoding, messageMaxBytes);
-    } catch (error) {
-      this.#break(`a compressed message cannot be read: ${messageOf(error)}`);
-      return;
-    }
-    if (message !== undefined) this.#listener.message(message);
-    else this.#fail("MESSAGE_TOO_LARGE", `an answer has over ${messageMaxBytes} bytes when it is decompressed`);
+  #take(received: ReceivedMessage): void {
+    const message = unpacked(received, this.#encoding, this.#options.messageMaxBytes);
+    if (!(message instanceof MessageFault)) this.#listener.message(message);
+    else if (message.kind === "too large") this.#fail("MESSAGE_TOO_LARGE", `an answer ${message.what}`);
+    else this.#break(message.what);
   }
 
   #finish(end: CallEnd): void {

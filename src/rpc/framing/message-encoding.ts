@@ -1,5 +1,6 @@
 import { constants, deflateSync, gunzipSync, gzipSync, inflateSync, type ZlibOptions } from "node:zlib";
-import { frameOf } from "./message-reader";
+import { messageOf } from "../../core/errors";
+import { frameOf, type ReceivedMessage } from "./message-reader";
 
 /** How the messages of one direction of a call may be encoded: what `grpc-encoding` names. "deflate" is zlib's format (RFC 1950). */
 export const MESSAGE_ENCODINGS = ["identity", "deflate", "gzip"] as const;
@@ -20,11 +21,15 @@ export const COMPRESSED_MIN_BYTES = 1_024;
  */
 const FASTEST: ZlibOptions = { level: constants.Z_BEST_SPEED };
 
-const DECODERS: Readonly<Record<string, typeof gunzipSync>> = { gzip: gunzipSync, deflate: inflateSync };
+const DECODERS: ReadonlyMap<string, typeof gunzipSync> = new Map([
+  ["gzip", gunzipSync],
+  ["deflate", inflateSync],
+]);
 const ENCODERS = { gzip: gzipSync, deflate: deflateSync };
 
+/** Whether we could read messages in it, and send such. */
 export function isAcceptedEncoding(encoding: string): encoding is MessageEncoding {
-  return encoding === "identity" || Object.hasOwn(DECODERS, encoding);
+  return encoding === "identity" || DECODERS.has(encoding);
 }
 
 /**
@@ -39,17 +44,35 @@ export function encodedFrameOf(message: Uint8Array, encoding: MessageEncoding): 
 
 const COMPRESSED = 1;
 
+/** Why a message that came in full cannot be taken. */
+export class MessageFault {
+  readonly kind: "broken" | "unknown encoding" | "too large";
+  readonly what: string;
+
+  constructor(kind: MessageFault["kind"], what: string) {
+    this.kind = kind;
+    this.what = what;
+  }
+}
+
 /**
- * A message that was sent compressed; undefined when it has over `bytesMax`.
- * @throws Error when it is broken
+ * A message as its sender had it, with at most `bytesMax` after decompression.
+ * @param encoding - what `grpc-encoding` said; "identity" where it said nothing
  */
-export function decompress(bytes: Buffer, encoding: string, bytesMax: number): Buffer | undefined {
-  const decode = DECODERS[encoding];
-  if (decode === undefined) throw new Error(`it has the encoding "${encoding}"`);
+export function unpacked({ flag, bytes }: ReceivedMessage, encoding: string, bytesMax: number): Buffer | MessageFault {
+  if (flag === 0) return bytes;
+  if (flag !== COMPRESSED) return new MessageFault("broken", `a message has the flag ${flag}`);
+  // gRPC's compression.md: compressed, and with nothing, is a contradiction.
+  if (encoding === "identity") return new MessageFault("broken", "a message is compressed, and its encoding is none");
+  const decode = DECODERS.get(encoding);
+  if (decode === undefined) {
+    return new MessageFault("unknown encoding", `no encoding "${encoding.slice(0, 64)}" is known here`);
+  }
   try {
     return decode(bytes, { maxOutputLength: bytesMax });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
-    throw error;
+    const isTooLarge = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+    if (isTooLarge) return new MessageFault("too large", `has over ${bytesMax} bytes when it is decompressed`);
+    return new MessageFault("broken", `a compressed message cannot be read: ${messageOf(error)}`);
   }
 }

@@ -6,7 +6,7 @@ export interface ReceivedMessage {
 }
 
 /** gRPC's Length-Prefixed-Message: a flag and four bytes of length (PROTOCOL-HTTP2). */
-const PREFIX_BYTES = 5;
+export const PREFIX_BYTES = 5;
 
 /** First capacity for a message that comes in pieces. */
 const CAPACITY_MIN_BYTES = 1_024;
@@ -16,10 +16,15 @@ const NOTHING = Buffer.alloc(0);
 /** A message as it is sent, its length before it; `flag` is 1 if it is compressed. */
 export function frameOf(message: Uint8Array, flag: 0 | 1 = 0): Buffer {
   const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
-  frame[0] = flag;
-  frame.writeUInt32BE(message.length, 1);
+  writePrefix(frame, message.length, flag);
   frame.set(message, PREFIX_BYTES);
   return frame;
+}
+
+/** Writes what stands before a message of `length` bytes to the beginning of `target`. */
+export function writePrefix(target: Buffer, length: number, flag: 0 | 1 = 0): void {
+  target[0] = flag;
+  target.writeUInt32BE(length, 1);
 }
 
 /**

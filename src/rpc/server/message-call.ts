@@ -2,12 +2,13 @@ import type { CallEnd, IncomingCall, IncomingListener } from "../../core/call";
 import { endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CancelTimer, Clock } from "../../core/clock";
-import { FabricError, messageOf } from "../../core/errors";
+import { FabricError } from "../../core/errors";
 import { Status } from "../../core/status";
-import type { MemoryBudget } from "./memory-budget";
-import { ACCEPTED_ENCODINGS, decompress, isAcceptedEncoding } from "../framing/message-encoding";
-import { frameOf, MessageReader, type ReceivedMessage } from "../framing/message-reader";
+import { ACCEPTED_ENCODINGS, MessageFault, unpacked } from "../framing/message-encoding";
+import { MessageReader, type ReceivedMessage } from "../framing/message-reader";
+import { sendFramed } from "../framing/send-framed";
 import { userMetadataOf } from "../framing/user-metadata";
+import type { MemoryBudget } from "./memory-budget";
 
 export interface MessageCallOptions {
   readonly clock: Clock;
@@ -23,16 +24,15 @@ export interface MessageCallOptions {
  * - N2 exactly one end: of the handler, of the deadline, or of a message that breaks the rules or is too large. All but the first cancel the
  *   handler.
  */
-export class MessageCall implements IncomingCall {
+export class MessageCall implements IncomingCall, IncomingListener {
   readonly path: string;
-  readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;
-  readonly peer: string;
   readonly #call: IncomingCall;
   readonly #options: MessageCallOptions;
-  readonly #encoding: string;
   readonly #reader = new MessageReader();
   readonly #cancelTimer: CancelTimer | undefined;
+  /** Made when somebody asks. */
+  #metadata: CallMetadata | undefined;
   #listener: IncomingListener | undefined;
   /** Of `options.held`. */
   #heldBytes = 0;
@@ -42,19 +42,27 @@ export class MessageCall implements IncomingCall {
   #halfClosedTold = false;
   #over = false;
 
+  /** @param call - which copies what it is sent before `send` returns, as a ServerCall does */
   constructor(call: IncomingCall, options: MessageCallOptions) {
     this.path = call.path;
-    this.metadata = userMetadataOf(call.metadata);
     this.timeoutMs = call.timeoutMs;
-    this.peer = call.peer;
     this.#call = call;
     this.#options = options;
-    this.#encoding = call.metadata.text("grpc-encoding") ?? "identity";
     if (call.timeoutMs !== undefined) {
       this.#cancelTimer = options.clock.after(call.timeoutMs, () =>
         this.#refuse(endOfError(new FabricError("DEADLINE_EXCEEDED", `the deadline of ${this.path} passed`))),
       );
     }
+  }
+
+  // ---- IncomingCall ----------------------------------------------------------------------------------------------------
+
+  get metadata(): CallMetadata {
+    return (this.#metadata ??= userMetadataOf(this.#call.metadata));
+  }
+
+  get peer(): string {
+    return this.#call.peer;
   }
 
   listen(listener: IncomingListener): void {
@@ -63,24 +71,7 @@ export class MessageCall implements IncomingCall {
       return;
     }
     this.#listener = listener;
-    this.#call.listen({
-      message: (chunk) => {
-        this.#reader.push(chunk as Buffer);
-        this.#deliver();
-      },
-      halfClosed: () => {
-        this.#halfClosed = true;
-        this.#deliver();
-      },
-      cancelled: () => {
-        if (this.#over) return;
-        this.#close();
-        listener.cancelled();
-      },
-      drained: () => {
-        if (!this.#over) listener.drained?.();
-      },
-    });
+    this.#call.listen(this);
   }
 
   sendHeaders(metadata: CallMetadata): void {
@@ -90,7 +81,7 @@ export class MessageCall implements IncomingCall {
   send(bytes: Uint8Array): boolean {
     if (this.#over) return true;
     const { messageMaxBytes } = this.#options;
-    if (bytes.length <= messageMaxBytes) return this.#call.send(frameOf(bytes));
+    if (bytes.length <= messageMaxBytes) return sendFramed(this.#call, bytes);
     this.#refuse(tooLarge(`an answer of ${this.path} has ${bytes.length} bytes, more than ${messageMaxBytes}`));
     return true;
   }
@@ -114,16 +105,47 @@ export class MessageCall implements IncomingCall {
     if (!this.#isStopped()) this.#call.resume();
   }
 
+  // ---- IncomingListener ------------------------------------------------------------------------------------------------
+
+  message(chunk: Uint8Array): void {
+    this.#reader.push(chunk as Buffer);
+    this.#deliver();
+  }
+
+  halfClosed(): void {
+    this.#halfClosed = true;
+    this.#deliver();
+  }
+
+  cancelled(): void {
+    if (this.#over) return;
+    this.#close();
+    this.#listener!.cancelled();
+  }
+
+  drained(): void {
+    if (!this.#over) this.#listener!.drained?.();
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
   #deliver(): void {
     while (!this.#isStopped()) {
-      const message = this.#reader.next();
-      if (message === undefined) break;
-      this.#take(message);
+      const received = this.#reader.next();
+      if (received === undefined) break;
+      const message = received.flag === 0 ? received.bytes : this.#unpacked(received);
+      if (message instanceof MessageFault) this.#refuse(this.#endOf(message));
+      else this.#listener!.message(message);
     }
     if (this.#over) return;
     if (this.#paused) this.#reader.detach();
     if (!this.#hold(this.#reader.heldBytes)) return;
     if (this.#halfClosed && !this.#paused) this.#tellHalfClosed();
+  }
+
+  #unpacked(received: ReceivedMessage): Buffer | MessageFault {
+    const encoding = this.#call.metadata.text("grpc-encoding") ?? "identity";
+    return unpacked(received, encoding, this.#options.messageMaxBytes);
   }
 
   #tellHalfClosed(): void {
@@ -133,28 +155,17 @@ export class MessageCall implements IncomingCall {
     else this.#refuse(broken("the request ended within a message"));
   }
 
-  #take({ flag, bytes }: ReceivedMessage): void {
-    if (flag === 0) this.#listener!.message(bytes);
-    else if (flag !== 1) this.#refuse(broken(`a message has the flag ${flag}`));
-    else if (!isAcceptedEncoding(this.#encoding)) this.#refuse(unknownEncoding(this.#encoding));
-    else this.#takeCompressed(bytes);
-  }
-
-  #takeCompressed(bytes: Buffer): void {
-    const { messageMaxBytes } = this.#options;
-    let message: Buffer | undefined;
-    try {
-      message = decompress(bytes, this.#encoding, messageMaxBytes);
-    } catch (error) {
-      this.#refuse(broken(`a compressed message cannot be read: ${messageOf(error)}`));
-      return;
-    }
-    if (message !== undefined) this.#listener!.message(message);
-    else this.#refuse(tooLarge(`a request of ${this.path} has over ${messageMaxBytes} bytes when it is decompressed`));
+  #endOf({ kind, what }: MessageFault): Omit<CallEnd, "error"> {
+    if (kind === "broken") return broken(what);
+    if (kind === "too large") return tooLarge(`a request of ${this.path} ${what}`);
+    // As gRPC's compression.md wants it: with what we accept.
+    const trailers = CallMetadata.of({ "grpc-accept-encoding": ACCEPTED_ENCODINGS });
+    return { status: Status.UNIMPLEMENTED, message: what, trailers };
   }
 
   /** False: it was too much, and the call is over. */
   #hold(bytes: number): boolean {
+    if (bytes === this.#heldBytes) return true;
     const { held } = this.#options;
     if (held.change(bytes - this.#heldBytes)) {
       this.#heldBytes = bytes;
@@ -175,8 +186,7 @@ export class MessageCall implements IncomingCall {
   #close(): void {
     this.#over = true;
     this.#cancelTimer?.();
-    this.#options.held.change(-this.#heldBytes);
-    this.#heldBytes = 0;
+    this.#hold(0);
   }
 
   /** For the compiler, which believes that fields stay what they were found to be. */
@@ -192,10 +202,4 @@ function tooLarge(message: string): Omit<CallEnd, "error"> {
 /** The peer did not keep to the protocol. */
 function broken(message: string): Omit<CallEnd, "error"> {
   return { status: Status.INTERNAL, message, trailers: new CallMetadata() };
-}
-
-/** As gRPC's compression.md wants it: with what we accept. */
-function unknownEncoding(encoding: string): Omit<CallEnd, "error"> {
-  const trailers = CallMetadata.of({ "grpc-accept-encoding": ACCEPTED_ENCODINGS });
-  return { status: Status.UNIMPLEMENTED, message: `no encoding "${encoding.slice(0, 64)}" is known here`, trailers };
 }
