@@ -16,12 +16,13 @@ export { CallMetadata } from "../core/call-metadata";
 export type { MemberEvent } from "../core/attach-messages";
 export type { CallContext } from "../rpc/service/call-context";
 export type { Handler, Handlers, MountedService } from "../rpc/service/service-handlers";
+export { grpcJsService, type GrpcJsDefinition, type GrpcJsMethod } from "../wire/grpc-js-service";
 export type { ServiceDefinition } from "../rpc/service/service-definition";
 export type { Worker } from "../worker/worker";
 
 /** What a worker is made of. Settings that are not given come from the environment; see docs/configuration.md. */
 export interface WorkerOptions extends WorkerSettings {
-  /** What it serves: `service(Definition, handlers)` for each. Default: the tasks and the token stream of `heddle worker`. */
+  /** What it serves: `service(Definition, handlers)` or `grpcJsService(definition, implementation)` for each. Default: the tasks and the token stream of `heddle worker`. */
   readonly services?: readonly MountedService[];
   /**
    * Instead of `services`: a module, ECMAScript or CommonJS, that exports them by default, as a URL or a path relative to the working

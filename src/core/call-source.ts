@@ -1,3 +1,4 @@
+import type { PeerCertificate } from "./call";
 import type { Clock } from "./clock";
 
 /** Cancels at once, and in the long run, that are nothing unusual: deadlines that pass together, users who change their minds. */
@@ -13,13 +14,16 @@ const PER_SECOND = 5;
 export class CallSource {
   /** The client's address, for logs. */
   readonly peer: string;
+  /** What the client showed, if it was asked and verified. */
+  readonly certificate: () => PeerCertificate | undefined;
   readonly #clock: Clock;
   #tokens = BURST;
   #refilledMs = 0;
   #isStormy = false;
 
-  constructor(peer: string, clock: Clock) {
+  constructor(peer: string, clock: Clock, certificate: () => PeerCertificate | undefined = () => undefined) {
     this.peer = peer;
+    this.certificate = certificate;
     this.#clock = clock;
   }
 

@@ -76,6 +76,18 @@ export interface IncomingListener {
   drained?(): void;
 }
 
+/** The certificate that a caller showed, after it was verified: what is read of Node's `tls.PeerCertificate`. */
+export interface PeerCertificate {
+  readonly subject: Readonly<Record<string, string | string[] | undefined>>;
+  readonly issuer: Readonly<Record<string, string | string[] | undefined>>;
+  /** Such as "DNS:a.example, URI:spiffe://a/b". */
+  readonly subjectaltname?: string | undefined;
+  readonly fingerprint256: string;
+  readonly serialNumber: string;
+  /** DER. */
+  readonly raw: Uint8Array;
+}
+
 /** A call a peer made here. */
 export interface IncomingCall {
   readonly path: string;
@@ -84,6 +96,10 @@ export interface IncomingCall {
   readonly timeoutMs: number | undefined;
   /** Address of the caller, for logs. */
   readonly peer: string;
+  /** `:authority`: how the caller named this server. */
+  readonly authority?: string | undefined;
+  /** Undefined over plain text, and where no client certificates are asked for. */
+  peerCertificate?(): PeerCertificate | undefined;
   /** The connection that it came over, where that matters to calls of others. */
   readonly source?: CallSource | undefined;
   /** Begins to deliver. Once. */

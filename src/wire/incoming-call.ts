@@ -15,6 +15,8 @@ export function incomingCall(stream: ServerDuplexStream<Buffer, Buffer>): Incomi
     metadata: fromGrpcMetadata(stream.metadata),
     timeoutMs: timeoutOf(stream.getDeadline()),
     peer: stream.getPeer(),
+    authority: stream.getHost(),
+    peerCertificate: () => stream.getAuthContext().sslPeerCertificate,
     listen: (listener: IncomingListener) => {
       stream.on("data", (bytes: Buffer) => {
         if (!over) listener.message(bytes);

@@ -1,4 +1,4 @@
-import type { CallEnd, IncomingCall, IncomingListener } from "../core/call";
+import type { CallEnd, IncomingCall, IncomingListener, PeerCertificate } from "../core/call";
 import { endOfError } from "../core/call-end";
 import type { CallMetadata } from "../core/call-metadata";
 import type { FabricError } from "../core/errors";
@@ -29,6 +29,14 @@ export class AdmittedCall implements IncomingCall, IncomingListener {
 
   get peer(): string {
     return this.#inner.peer;
+  }
+
+  get authority(): string | undefined {
+    return this.#inner.authority;
+  }
+
+  peerCertificate(): PeerCertificate | undefined {
+    return this.#inner.peerCertificate?.();
   }
 
   /** Ends it with this error; the handler is told as of a cancellation. */

@@ -10,6 +10,7 @@ export type Refusal = "405" | "415";
 /** What the head of a request says. Shared by all calls with the same head, so nobody may change it. */
 export interface RequestHead {
   readonly path: string;
+  readonly authority: string | undefined;
   readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;
   readonly contentType: string;
@@ -30,6 +31,7 @@ function makeRequestHead(list: HeaderList): RequestHead {
   const metadata = metadataOf(list);
   return {
     path: list.get(":path")!,
+    authority: list.get(":authority"),
     metadata,
     timeoutMs,
     contentType: contentTypeOf(metadata),

@@ -1,4 +1,4 @@
-import type { CallEnd, IncomingCall, IncomingListener } from "../../core/call";
+import type { CallEnd, IncomingCall, IncomingListener, PeerCertificate } from "../../core/call";
 import { endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CancelTimer, Clock } from "../../core/clock";
@@ -63,6 +63,14 @@ export class MessageCall implements IncomingCall, IncomingListener {
 
   get peer(): string {
     return this.#call.peer;
+  }
+
+  get authority(): string | undefined {
+    return this.#call.authority;
+  }
+
+  peerCertificate(): PeerCertificate | undefined {
+    return this.#call.peerCertificate?.();
   }
 
   listen(listener: IncomingListener): void {

@@ -1,4 +1,4 @@
-import type { CallEnd, IncomingCall, IncomingListener } from "../../core/call";
+import type { CallEnd, IncomingCall, IncomingListener, PeerCertificate } from "../../core/call";
 import { endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CallSource } from "../../core/call-source";
@@ -22,6 +22,7 @@ import { StreamSender } from "../framing/stream-sender";
  */
 export class ServerCall implements IncomingCall, StreamHandler {
   readonly path: string;
+  readonly authority: string | undefined;
   readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;
   readonly source: CallSource;
@@ -50,6 +51,7 @@ export class ServerCall implements IncomingCall, StreamHandler {
 
   constructor(stream: Http2Stream, head: RequestHead, source: CallSource, endStream: boolean, messageMaxBytes: number) {
     this.path = head.path;
+    this.authority = head.authority;
     this.metadata = head.metadata;
     this.timeoutMs = head.timeoutMs;
     this.source = source;
@@ -64,6 +66,10 @@ export class ServerCall implements IncomingCall, StreamHandler {
 
   get peer(): string {
     return this.source.peer;
+  }
+
+  peerCertificate(): PeerCertificate | undefined {
+    return this.source.certificate();
   }
 
   listen(listener: IncomingListener): void {

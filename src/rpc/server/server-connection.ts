@@ -1,4 +1,6 @@
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+import type { PeerCertificate } from "../../core/call";
 import { CallSource } from "../../core/call-source";
 import type { CancelTimer, Clock } from "../../core/clock";
 import type { Random } from "../../core/random";
@@ -36,7 +38,7 @@ export class ServerConnection {
   constructor(socket: Duplex, peer: string, parts: ServerConnectionParts) {
     const { clock, random, engine, limits } = parts;
     this.peer = peer;
-    this.source = new CallSource(peer, clock);
+    this.source = new CallSource(peer, clock, () => certificateOf(socket));
     // Not all at once, or the clients that came together would come together again (gRFC A9).
     const ageMs = limits.ageMaxMs * (0.9 + 0.2 * random.unit());
     this.#cancelAge = limits.ageMaxMs > 0 ? clock.after(ageMs, () => this.#retire(limits.ageGraceMs)) : undefined;
@@ -77,4 +79,11 @@ export class ServerConnection {
   #retire(graceMs: number): void {
     this.#connection.shutdown(graceMs === 0 ? DRAIN_MS : graceMs);
   }
+}
+
+/** Without client certificates being asked for, nobody is authorized. */
+function certificateOf(socket: Duplex): PeerCertificate | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const certificate = socket.getPeerCertificate();
+  return Object.hasOwn(certificate, "raw") ? certificate : undefined;
 }
