@@ -8,7 +8,7 @@ import type { DirectorServer } from "../director/director";
 import { RelayFleet } from "../relay-process/relay-fleet";
 import { ConnectionGate } from "../rpc/server/connection-gate";
 import { LimitLog } from "../rpc/server/limit-log";
-import { TcpListener } from "../rpc/server/tcp-listener";
+import { SocketListener } from "../rpc/server/socket-listener";
 import type { Port } from "../rpc/server/port";
 import { MessageServices } from "../rpc/server/message-services";
 import { openRelayProcess } from "./relay-child";
@@ -24,7 +24,7 @@ export class RelayFleetServer implements DirectorServer {
   readonly fleet: RelayFleet;
   readonly #control: MessageServices;
   readonly #gate: ConnectionGate;
-  readonly #listener: TcpListener;
+  readonly #listener: SocketListener;
   /** Serves what the relay processes pass on. */
   readonly #private: Port;
   readonly #privateListener: Server;
@@ -54,7 +54,7 @@ export class RelayFleetServer implements DirectorServer {
     });
     const isTls = config.tlsCertFile !== "";
     this.#gate = new ConnectionGate({ ...parts, ...config, log: new LimitLog(parts.clock, parts.logger), isTls });
-    this.#listener = new TcpListener((socket) => {
+    this.#listener = new SocketListener((socket) => {
       if (this.#gate.admits(socket)) this.fleet.accept(socket);
     }, true);
   }

@@ -1,10 +1,10 @@
-import { formatAddress, parseAddress, parseDialableAddress } from "../core/address";
+import { formatAddress, parseSocketAddress, parseDialableAddress, parseAddress } from "../core/address";
 import { setting } from "./kinds";
 import type { Entry, Setting } from "./setting";
 
-const FORM = 'host:port, such as "127.0.0.1:61000" or "[::1]:61000"';
+const FORM = 'host:port, such as "127.0.0.1:61000" or "[::1]:61000", or "unix:/path/of/a.sock"';
 
-function isAddress(parse: typeof parseAddress, value: string): boolean {
+function isAddress(parse: (value: string, field: string) => unknown, value: string): boolean {
   try {
     parse(value, "");
     return true;
@@ -19,14 +19,14 @@ export function listenAddress(name: string, entry: Entry<string>): Setting<strin
     accepts: `${FORM}; port 0 takes a free one`,
     show: (value) => value,
     read: (text) => text,
-    isValid: (value) => typeof value === "string" && isAddress(parseAddress, value),
+    isValid: (value) => typeof value === "string" && isAddress(parseSocketAddress, value),
   });
 }
 
 /** An address that others can dial. */
 export function dialableAddress(name: string, entry: Entry<string>): Setting<string> {
   return setting(name, entry, {
-    accepts: `${FORM}, that others can dial: not 0.0.0.0 or [::], not port 0`,
+    accepts: `${FORM}, that others can dial: not 0.0.0.0 or [::], not port 0, no relative path`,
     show: (value) => value,
     read: (text) => text,
     isValid: (value) => typeof value === "string" && isAddress(parseDialableAddress, value),
@@ -54,12 +54,17 @@ export function endpointList(name: string, entry: Entry<readonly string[]>): Set
     isValid: (value) =>
       Array.isArray(value) &&
       value.length > 0 &&
-      value.every((item) => typeof item === "string" && isAddress(parseDialableAddress, withoutScheme(item))),
+      value.every(
+        (item) =>
+          typeof item === "string" &&
+          isAddress(parseAddress, withoutScheme(item)) &&
+          isAddress(parseDialableAddress, withoutScheme(item)),
+      ),
   });
 }
 
 /** Adds `port` to a host that has none. */
 export function withPort(hostOrAddress: string, port: number): string {
-  if (isAddress(parseAddress, hostOrAddress)) return hostOrAddress;
+  if (isAddress(parseSocketAddress, hostOrAddress)) return hostOrAddress;
   return formatAddress({ host: hostOrAddress.replace(/^\[(.*)\]$/, "$1"), port });
 }

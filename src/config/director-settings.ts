@@ -47,6 +47,11 @@ export const directorSettings = {
     unset: ".heddle/<port>; in memory when the port is 0",
     doc: `Folder of the embedded store (not used with ETCD_ENDPOINTS). Durable by default, because an operator's intent (a drain, a cordon) must survive a restart. \`${IN_MEMORY}\` keeps nothing on disk. One director at a time may use a folder.`,
   }),
+  workerSocketDir: path("HEDDLE_WORKER_SOCKET_DIR", {
+    default: "",
+    unset: "workers' unix sockets are refused",
+    doc: "Folder on this machine in which the unix sockets of workers may be. The director calls any socket there that a worker names as its own, so only workers should be able to write to it.",
+  }),
   etcdEndpoints: endpointList("ETCD_ENDPOINTS", {
     default: [],
     unset: "unset: the embedded store",

@@ -1,4 +1,4 @@
-import { parseAddress } from "../core/address";
+import { type SocketAddress, parseSocketAddress } from "../core/address";
 import { type ClientConfig, clientMistakes, clientSettings } from "./client-settings";
 import {
   DATA_DIR_BY_PORT,
@@ -34,14 +34,18 @@ export type ClientOptions = Options<typeof clientSettings>;
  */
 export function loadDirectorConfig(env: Environment, options: DirectorOptions = {}): DirectorConfig {
   const config = load(directorSettings, env, options, { known: KNOWN, check: directorMistakes });
-  const { port } = parseAddress(config.listenAddress, "DIRECTOR_ADDR");
-  // A director at a port of chance cannot be found again after a restart, so it has nothing to come back to.
-  const folder = port === 0 ? IN_MEMORY : `.heddle/${port}`;
+  const address = parseSocketAddress(config.listenAddress, "DIRECTOR_ADDR");
   return Object.freeze({
     ...config,
-    dataDir: config.dataDir === DATA_DIR_BY_PORT ? folder : config.dataDir,
+    dataDir: config.dataDir === DATA_DIR_BY_PORT ? dataDirOf(address) : config.dataDir,
     connectionsPerAddressMax: config.connectionsPerAddressMax || shareOfAddress(config.connectionsMax),
   });
+}
+
+/** A director at a port of chance cannot be found again after a restart, so it has nothing to come back to. */
+function dataDirOf(address: SocketAddress): string {
+  if ("path" in address) return `.heddle/${address.path.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[-.]+/, "")}`;
+  return address.port === 0 ? IN_MEMORY : `.heddle/${address.port}`;
 }
 
 /**

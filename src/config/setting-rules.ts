@@ -1,4 +1,4 @@
-import { parseAddress } from "../core/address";
+import { parseSocketAddress } from "../core/address";
 
 /** Rules on how settings go together. Each gives its mistakes, none when all is well. */
 
@@ -19,8 +19,8 @@ export function namesDialableAddress(
   listen: readonly [name: string, address: string],
   advertise: readonly [name: string, address: string],
 ): string[] {
-  const { host } = parseAddress(listen[1], listen[0]);
-  if (advertise[1] !== "" || !/^[0:.]+$/.test(host)) return [];
+  const address = parseSocketAddress(listen[1], listen[0]);
+  if (advertise[1] !== "" || "path" in address || !/^[0:.]+$/.test(address.host)) return [];
   return [
     `${listen[0]} is "${listen[1]}", which is every interface and cannot be dialled; set ${advertise[0]} to the host:port by which others reach this process`,
   ];

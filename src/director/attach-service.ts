@@ -14,6 +14,8 @@ export interface AttachServiceParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly heartbeatIntervalMs: number;
+  /** Where the unix sockets of workers may be; undefined or "" for nowhere. */
+  readonly workerSocketDir?: string | undefined;
   readonly membership: MembershipHost;
   readonly sessions: Sessions;
   /** Addresses of all directors, this one first. */
@@ -108,7 +110,7 @@ export class AttachService {
     }
     if (this.#stopping) throw new FabricError("DIRECTOR_STOPPING", `director ${directorId} is stopping`);
     const { hello } = message;
-    checkHello(hello);
+    checkHello(hello, this.#parts.workerSocketDir);
     this.#sessionCount += 1;
     const sessionId = `${directorId}/${this.#sessionCount}`;
     const { memberId } = hello;

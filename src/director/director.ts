@@ -1,7 +1,7 @@
 import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
 import type { PolicyRegistry } from "../balancing/policy-registry";
-import { parseAddress } from "../core/address";
+import { parseSocketAddress } from "../core/address";
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
@@ -55,6 +55,8 @@ export interface DirectorConfig {
   /** Of the certificate that callers are shown; absent or "" for plain text. Named in the log; the server has them. */
   readonly tlsCertFile?: string;
   readonly tlsKeyFile?: string;
+  /** Where the unix sockets of workers may be; absent or "" for nowhere. */
+  readonly workerSocketDir?: string;
 }
 
 /** The director's port. */
@@ -218,7 +220,7 @@ export class Director {
     );
   }
 
-  /** host:port by which others reach it; known after `start`. */
+  /** By which others reach it; known after `start`. */
   get address(): string {
     return this.#address;
   }
@@ -237,7 +239,7 @@ export class Director {
     if (config.tlsCertFile) {
       logger.info(`📁 Loading certificates from "${config.tlsCertFile}" and "${config.tlsKeyFile}"`);
     }
-    parseAddress(config.address, "DIRECTOR_ADDR");
+    parseSocketAddress(config.address, "DIRECTOR_ADDR");
     this.#startedAtUnixMs = Math.floor(clock.wallMs());
     const { signal } = this.#stop;
     this.#background("the watch of the store", this.#view.run(signal));
@@ -348,6 +350,7 @@ export class Director {
       clock,
       logger,
       heartbeatIntervalMs: membership.heartbeatIntervalMs,
+      workerSocketDir: config.workerSocketDir,
       membership: this.#membership,
       sessions: this.#sessions,
       directors: () => this.#directors(),

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { parseDialableAddress } from "../core/address";
 import type { Hello } from "../core/attach-messages";
 import { FabricError } from "../core/errors";
@@ -18,15 +19,18 @@ const RESERVED = /^(heddle\.v1|grpc\.(health|reflection|channelz))\./;
 
 /**
  * Checks what a worker says of itself, all of it at once.
+ *
+ * A unix socket must be in `socketDir`, and there is none by default: whoever may attach could otherwise have the director call what only the
+ * director's user may reach, such as the socket of a container runtime, which speaks gRPC too. Abstract sockets have no owner at all.
  * @throws FabricError INVALID_ARGUMENT that names each field, its value and the remedy
  */
-export function checkHello(hello: Hello): void {
-  const mistakes = [...mistakesIn(hello)];
+export function checkHello(hello: Hello, socketDir = ""): void {
+  const mistakes = [...mistakesIn(hello, socketDir)];
   if (mistakes.length > 0) throw new FabricError("INVALID_ARGUMENT", mistakes.join("; "));
 }
 
-function* mistakesIn(hello: Hello): Generator<string> {
-  yield* mistakesInIdentity(hello);
+function* mistakesIn(hello: Hello, socketDir: string): Generator<string> {
+  yield* mistakesInIdentity(hello, socketDir);
   if (!Number.isSafeInteger(hello.incarnation) || hello.incarnation < 1) {
     yield `incarnation is ${hello.incarnation}: send a whole number from 1 to 2^53 − 1 that rises with every start`;
   }
@@ -45,12 +49,16 @@ function* mistakesIn(hello: Hello): Generator<string> {
 /** What is asked of every member, whether it has an agent or not. */
 export function* mistakesInIdentity(
   member: Pick<Hello, "memberId" | "label" | "address" | "services" | "slots" | "tags">,
+  socketDir = "",
 ): Generator<string> {
   if (!ID.test(member.memberId)) {
     yield `member_id is "${shorten(member.memberId)}": use 1 to 128 characters of letters, digits and . _ : -`;
   }
   try {
-    parseDialableAddress(member.address, "address");
+    const address = parseDialableAddress(member.address, "address");
+    if ("path" in address && !isIn(socketDir, address.path)) {
+      yield `address is "${shorten(member.address)}": the director calls unix sockets only in its HEDDLE_WORKER_SOCKET_DIR, which is "${socketDir}"`;
+    }
   } catch (error) {
     yield error instanceof FabricError ? error.message.replace(/^\[\w+\] /, "") : String(error);
   }
@@ -63,6 +71,10 @@ export function* mistakesInIdentity(
   }
   if (member.slots > SLOTS_MAX) yield `slots is ${member.slots}: at most ${SLOTS_MAX}; 0 for no bound`;
   yield* mistakesInTags(member.tags);
+}
+
+function isIn(folder: string, path: string): boolean {
+  return folder !== "" && path.startsWith("/") && posix.normalize(path).startsWith(`${posix.resolve(folder)}/`);
 }
 
 /** A record must fit into the store, and its names into a line of a log. */

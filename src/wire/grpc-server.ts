@@ -3,8 +3,8 @@ import type { ServerHttp2Session } from "node:http2";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 
 import type { IncomingCall } from "../core/call";
-import { formatAddress, parseAddress } from "../core/address";
-import { FabricError, messageOf } from "../core/errors";
+import { type SocketAddress, formatAddress } from "../core/address";
+import { bindTo } from "../rpc/server/bind";
 import { incomingCall } from "./incoming-call";
 
 export interface GrpcServerOptions {
@@ -57,16 +57,19 @@ export class GrpcServer {
    * @throws FabricError INVALID_ARGUMENT when the address cannot be bound
    */
   async listen(address: string, field: string): Promise<string> {
-    const { host } = parseAddress(address, field);
-    const port = await new Promise<number>((resolve, reject) => {
+    const bound = await bindTo(address, field, (each) => this.#bind(each));
+    this.#address = formatAddress(bound);
+    return this.#address;
+  }
+
+  #bind(address: SocketAddress): Promise<SocketAddress> {
+    return new Promise((resolve, reject) => {
       const serverCredentials = this.#options.credentials ?? ServerCredentials.createInsecure();
-      this.#server.bindAsync(address, serverCredentials, (error, bound) => {
-        if (error) reject(cannotBind(address, field, error));
-        else resolve(bound);
+      this.#server.bindAsync(formatAddress(address), serverCredentials, (error, port) => {
+        if (error) reject(error);
+        else resolve("path" in address ? address : { host: address.host, port });
       });
     });
-    this.#address = formatAddress({ host, port });
-    return this.#address;
   }
 
   get address(): string | undefined {
@@ -87,13 +90,4 @@ export class GrpcServer {
     for (const { sessions } of [...http2Servers.values()]) for (const session of [...sessions]) session.destroy();
     this.#server.forceShutdown();
   }
-}
-
-function cannotBind(address: string, field: string, error: Error): FabricError {
-  const reason = /EADDRINUSE/.test(messageOf(error))
-    ? "the port is in use: stop what uses it or choose another"
-    : messageOf(error);
-  return new FabricError("INVALID_ARGUMENT", `${field} is "${address}": cannot listen there: ${reason}`, {
-    cause: error,
-  });
 }

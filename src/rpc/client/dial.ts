@@ -1,6 +1,16 @@
-import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
-import { parseAddress } from "../../core/address";
+import { type SocketAddress, parseSocketAddress } from "../../core/address";
+
+/** The host of a unix socket: in `:authority`, and in the certificate of a server that speaks TLS there (gRPC naming.md, resolver of "unix"). */
+const SOCKET_AUTHORITY = "localhost";
+
+/** The `:authority` of calls to an address. */
+export function authorityOf(address: string): string {
+  return address.startsWith("unix") && "path" in parseSocketAddress(address, "the server's address")
+    ? SOCKET_AUTHORITY
+    : address;
+}
 
 /**
  * How to begin a connection to a server: plain, or TLS that negotiates "h2" and checks that the certificate names the host.
@@ -9,17 +19,17 @@ import { parseAddress } from "../../core/address";
  *   be kept as they are, which whole messages are that a user gets
  */
 export function dialer(context?: () => SecureContext, reads: "lent" | "kept" = "kept"): (address: string) => Socket {
-  return (address) => {
-    const { host, port } = parseAddress(address, "the server's address");
+  return (text) => {
+    const address = parseSocketAddress(text, "the server's address");
     if (context === undefined) {
-      return reads === "lent" ? connectReadingInPlace(host, port) : connectTcp({ host, port, noDelay: true });
+      return reads === "lent" ? connectReadingInPlace(address) : connect({ ...address, noDelay: true });
     }
+    const servername = serverNameOf(address);
     const socket = connectTls({
-      host,
-      port,
+      ...address,
       secureContext: context(),
       ALPNProtocols: ["h2"],
-      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...(isIP(servername) === 0 ? { servername } : {}),
     });
     socket.setNoDelay(true);
     socket.once("secureConnect", () => {
@@ -27,6 +37,11 @@ export function dialer(context?: () => SecureContext, reads: "lent" | "kept" = "
     });
     return socket;
   };
+}
+
+/** Whom the certificate must name. */
+function serverNameOf(address: SocketAddress): string {
+  return "path" in address ? SOCKET_AUTHORITY : address.host;
 }
 
 const READ_BYTES = 65_536;
@@ -37,9 +52,9 @@ const sharedBuffer = process.platform === "win32" ? undefined : Buffer.allocUnsa
  * A socket whose "data" is lent: the bytes are overwritten by the next read. Otherwise each read takes memory anew, and with a
  * gigabyte passing through, tens of megabytes of it wait to be collected.
  */
-function connectReadingInPlace(host: string, port: number): Socket {
+function connectReadingInPlace(address: SocketAddress): Socket {
   const buffer = sharedBuffer ?? Buffer.allocUnsafeSlow(READ_BYTES);
   const callback = (bytes: number): boolean => socket.emit("data", buffer.subarray(0, bytes));
-  const socket: Socket = connectTcp({ host, port, noDelay: true, onread: { buffer, callback } });
+  const socket: Socket = connect({ ...address, noDelay: true, onread: { buffer, callback } });
   return socket;
 }

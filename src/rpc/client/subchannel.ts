@@ -5,6 +5,7 @@ import type { Clock } from "../../core/clock";
 import type { Random } from "../../core/random";
 import type { HeaderList } from "../../http2/header-list";
 import { DIALED_BOUNDS } from "../bounds";
+import { authorityOf } from "./dial";
 import { LinkLane } from "./link-lane";
 import { RequestHeads } from "../framing/request-shapes";
 import { ClientCall, type CallRoute } from "./client-call";
@@ -57,7 +58,7 @@ export class Subchannel implements Connection, CallRoute {
   constructor(address: string, options: SubchannelOptions) {
     this.address = address;
     this.#options = options;
-    this.#heads = new RequestHeads(address, options.scheme);
+    this.#heads = new RequestHeads(authorityOf(address), options.scheme);
     const { clock, holdsCalls = false } = options;
     this.#calm = new LinkLane({
       clock,

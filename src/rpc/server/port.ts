@@ -24,7 +24,7 @@ import { OWN_SHARE, NO_PORT_LIMITS, type PortLimits } from "./port-limits";
 import { QuietCalls } from "./quiet-calls";
 import { ServerCall } from "./server-call";
 import { requestHeadOf, type RequestHead } from "../framing/request-shapes";
-import { TcpListener } from "./tcp-listener";
+import { SocketListener } from "./socket-listener";
 import { TlsHandshakes, type TlsSource } from "./tls-handshakes";
 
 export interface PortOptions {
@@ -59,7 +59,7 @@ export class Port {
   readonly limitCounters: LimitCounters = newLimitCounters();
   readonly #options: PortOptions;
   readonly #limits: PortLimits;
-  readonly #listener: TcpListener;
+  readonly #listener: SocketListener;
   readonly #handshakes: TlsHandshakes | undefined;
   readonly #gate: ConnectionGate;
   readonly #log: LimitLog;
@@ -80,7 +80,7 @@ export class Port {
     const limits = (this.#limits = { ...NO_PORT_LIMITS, ...options.limits });
     this.#log = new LimitLog(clock, logger);
     this.#gate = new ConnectionGate({ clock, log: this.#log, ...limits, isTls: tls !== undefined });
-    this.#listener = new TcpListener((socket) => this.accept(socket));
+    this.#listener = new SocketListener((socket) => this.accept(socket));
     this.#quietCalls = new QuietCalls(clock, limits, () => [...this.#connections].flatMap((each) => each.calls()));
     this.#connectionParts = this.#makeConnectionParts();
     this.#handshakes =

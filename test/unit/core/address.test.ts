@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { formatAddress, parseAddress, parseDialableAddress } from "../../../src/core/address";
+import { formatAddress, parseAddress, parseDialableAddress, parseSocketAddress } from "../../../src/core/address";
 
 describe("Address", () => {
   it.each([
@@ -28,6 +28,44 @@ describe("Address", () => {
         message: expect.stringContaining(`WORKER_ADDR is "${text}"`),
       }),
     );
+  });
+
+  it.each([
+    ["unix:/run/a.sock", { path: "/run/a.sock" }, "unix:/run/a.sock"],
+    ["unix:///run/a.sock", { path: "/run/a.sock" }, "unix:/run/a.sock"],
+    ["unix:a.sock", { path: "a.sock" }, "unix:a.sock"],
+    ["unix-abstract:a/b", { path: "\0a/b" }, "unix-abstract:a/b"],
+    ["unix:8080", { host: "unix", port: 8080 }, "unix:8080"],
+    ["unix-abstract.internal:1", { host: "unix-abstract.internal", port: 1 }, "unix-abstract.internal:1"],
+    [`unix:/${"x".repeat(106)}`, { path: `/${"x".repeat(106)}` }, `unix:/${"x".repeat(106)}`],
+  ])("reads %s where unix sockets may be", (text, expected, formatted) => {
+    const address = parseSocketAddress(text, "WORKER_ADDR");
+    expect(address).toEqual(expected);
+    expect(formatAddress(address)).toBe(formatted);
+  });
+
+  it.each([
+    ["unix:", "use"],
+    ["unix://", "use"],
+    ["unix://host/run/a.sock", "use"],
+    ["unix:/run/a,b.sock", "commas"],
+    ["unix-abstract:", "use"],
+    ["unix-abstract:\0a", "use"],
+    [`unix:/${"x".repeat(107)}`, "107 bytes, not 108"],
+    [`unix:/${"ä".repeat(54)}`, "107 bytes, not 109"],
+  ])("refuses %j as a unix socket, saying why", (text, why) => {
+    expect(() => parseSocketAddress(text, "WORKER_ADDR")).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining(why) }),
+    );
+  });
+
+  it.each(["unix:/run/a.sock", "unix-abstract:a"])("takes %s for no host", (text) => {
+    expect(() => parseAddress(text, "ETCD_ENDPOINTS")).toThrow("use host:port");
+    expect(() => parseDialableAddress(text, "address")).not.toThrow();
+  });
+
+  it("refuses to dial a path that depends on the folder", () => {
+    expect(() => parseDialableAddress("unix:a.sock", "address")).toThrow("name the whole path");
   });
 
   it.each(["0.0.0.0:61000", "[::]:61000", "[0:0:0:0:0:0:0:0]:61000", "127.0.0.1:0"])("refuses to dial %s", (text) => {

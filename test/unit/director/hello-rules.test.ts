@@ -68,6 +68,24 @@ describe("What a worker says of itself", () => {
     expect(() => checkHello({ ...GOOD, ...given })).toThrow(message);
   });
 
+  it.each([
+    ["in the folder", "/run/heddle", "unix:/run/heddle/w1.sock"],
+    ["below it", "/run/heddle/", "unix:/run/heddle/a/w1.sock"],
+  ])("takes a unix socket %s that there is for them", (_where, folder, address) => {
+    expect(() => checkHello({ ...GOOD, address }, folder)).not.toThrow();
+  });
+
+  it.each([
+    ["without a folder for them", "", "unix:/run/heddle/w1.sock"],
+    ["of somebody else", "/run/heddle", "unix:/run/containerd/containerd.sock"],
+    ["by a detour", "/run/heddle", "unix:/run/heddle/../containerd/containerd.sock"],
+    ["beside the folder", "/run/heddle", "unix:/run/heddle-not/w1.sock"],
+    ["without an owner", "/", "unix-abstract:containerd-shim"],
+  ])("refuses a unix socket %s", (_where, folder, address) => {
+    const where = `the director calls unix sockets only in its HEDDLE_WORKER_SOCKET_DIR, which is "${folder}"`;
+    expect(() => checkHello({ ...GOOD, address }, folder)).toThrow(where);
+  });
+
   it("names every mistake at once, in bounded words", () => {
     const mistakes = { memberId: "", address: "x", incarnation: 0, slots: 2_000_000 };
     expect(() => checkHello({ ...GOOD, ...mistakes })).toThrow(/member_id.*address.*slots.*incarnation/s);
