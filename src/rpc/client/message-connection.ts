@@ -21,15 +21,20 @@ export class MessageConnection implements Connection {
   readonly address: string;
   readonly #inner: Connection;
   readonly #options: MessageConnectionOptions;
+  /** Of calls whose callers say nothing: the same for all, so that its head is known. */
+  readonly #ownMetadata: CallMetadata;
 
   constructor(inner: Connection, options: MessageConnectionOptions) {
     this.address = inner.address;
     this.#inner = inner;
     this.#options = options;
+    this.#ownMetadata = withOwn(new CallMetadata(), options.userAgent);
   }
 
   start(call: CallStart, listener: CallListener): OutgoingCall {
-    return new OutgoingMessageCall(this.#inner, call, this.#options, listener);
+    const { metadata } = call;
+    const sent = metadata.size === 0 ? this.#ownMetadata : withOwn(metadata.clone(), this.#options.userAgent);
+    return new OutgoingMessageCall(this.#inner, { ...call, metadata: sent }, this.#options, listener);
   }
 
   isReady(): boolean {
@@ -43,6 +48,12 @@ export class MessageConnection implements Connection {
   close(): void {
     this.#inner.close();
   }
+}
+
+function withOwn(metadata: CallMetadata, userAgent: string): CallMetadata {
+  metadata.append("grpc-accept-encoding", ACCEPTED_ENCODINGS);
+  metadata.append("user-agent", userAgent);
+  return metadata;
 }
 
 /**
@@ -72,10 +83,7 @@ class OutgoingMessageCall implements OutgoingCall, CallListener {
         this.#fail("DEADLINE_EXCEEDED", `${call.path} took too long`),
       );
     }
-    const metadata = call.metadata.clone();
-    metadata.append("grpc-accept-encoding", ACCEPTED_ENCODINGS);
-    metadata.append("user-agent", options.userAgent);
-    this.#inner = connection.start({ ...call, metadata }, this);
+    this.#inner = connection.start(call, this);
   }
 
   // ---- OutgoingCall ----------------------------------------------------------------------------------------------------

@@ -17,12 +17,24 @@ export function parseTimeout(text: string): number | undefined {
   return match ? Number(match[1]) * UNIT_MS[match[2]!]! : undefined;
 }
 
-/** Rounded up, so that a server does not give up before the caller does: at least a microsecond, in the finest unit that fits. */
+/** 11,000 years. */
+const TIMEOUT_MAX_MS = DIGITS_MAX * 3_600_000;
+
+/** Digits that count. What is left of a deadline differs from call to call by less. */
+const SIGNIFICANT_DIGITS = 3;
+
+/**
+ * Rounded up, so that a server does not give up before the caller does, by less than a hundredth: calls with the same deadline have the same
+ * header then, which both ends know again. (gRPC's C core does so too.) At least a microsecond.
+ */
 export function formatTimeout(timeoutMs: number): string {
-  const micros = Math.max(1, Math.ceil(timeoutMs * 1_000));
-  if (micros <= DIGITS_MAX) return `${micros}u`;
-  const millis = Math.ceil(timeoutMs);
-  if (millis <= DIGITS_MAX) return `${millis}m`;
-  const seconds = Math.ceil(timeoutMs / 1_000);
-  return seconds <= DIGITS_MAX ? `${seconds}S` : `${Math.min(DIGITS_MAX, Math.ceil(timeoutMs / 3_600_000))}H`;
+  const exactMicros = Math.max(1, Math.ceil(Math.min(timeoutMs, TIMEOUT_MAX_MS) * 1_000));
+  const digits = 1 + Math.floor(Math.log10(exactMicros));
+  const step = digits > SIGNIFICANT_DIGITS ? 10 ** (digits - SIGNIFICANT_DIGITS) : 1;
+  const micros = Math.ceil(exactMicros / step) * step;
+  if (micros < 1_000) return `${micros}u`;
+  if (micros < 1_000_000) return micros % 1_000 === 0 ? `${micros / 1_000}m` : `${micros}u`;
+  if (micros % 1_000_000 !== 0) return `${micros / 1_000}m`;
+  const seconds = micros / 1_000_000;
+  return seconds <= DIGITS_MAX ? `${seconds}S` : `${Math.min(DIGITS_MAX, Math.ceil(seconds / 3_600))}H`;
 }

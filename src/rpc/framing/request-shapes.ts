@@ -49,14 +49,22 @@ function refusalOf(list: HeaderList): Refusal | undefined {
 /** Pseudo-headers and `te`, after which `grpc-timeout` stands: gRPC wants it before what users set. */
 const FIELDS_BEFORE_TIMEOUT = 10;
 
-/** Heads that are remembered by their metadata; then all are forgotten, since those that are in use come back at once. */
-const HEADS_MAX = 16;
+/** Heads that are remembered; then all are forgotten, since those that are in use come back at once. */
+const HEADS_MAX = 64;
+
+/** The head of calls that share path and metadata. */
+interface KnownHead {
+  readonly list: HeaderList;
+  /** With the deadline that came last: many calls in a row have the same, rounded as it is. */
+  timed: { readonly timeout: string; readonly list: HeaderList } | undefined;
+}
 
 /** Makes the heads of requests to one peer. */
 export class RequestHeads {
   readonly #lists = new HeaderLists();
   /** By metadata, which calls with the same head share: spares putting the fields together to find out that they are known. */
-  readonly #heads = new Map<CallMetadata, HeaderList>();
+  readonly #heads = new Map<CallMetadata, Map<string, KnownHead>>();
+  #count = 0;
   readonly #authority: string;
   readonly #scheme: "http" | "https";
 
@@ -66,26 +74,32 @@ export class RequestHeads {
   }
 
   of({ path, metadata, timeoutMs }: CallStart): HeaderList {
-    const known = this.#heads.get(metadata);
-    const head = known !== undefined && known.fields[PATH_VALUE] === path ? known : this.#make(path, metadata);
-    if (timeoutMs === undefined) return head;
-    // Differs for each call, so that nothing is gained by remembering.
-    const fields = head.fields.slice();
-    fields.splice(FIELDS_BEFORE_TIMEOUT, 0, "grpc-timeout", formatTimeout(timeoutMs));
-    return HeaderList.of(fields, metadata.sensitiveKeys);
+    const head = this.#heads.get(metadata)?.get(path) ?? this.#make(path, metadata);
+    if (timeoutMs === undefined) return head.list;
+    const timeout = formatTimeout(timeoutMs);
+    if (head.timed?.timeout === timeout) return head.timed.list;
+    const fields = head.list.fields.slice();
+    fields.splice(FIELDS_BEFORE_TIMEOUT, 0, "grpc-timeout", timeout);
+    const list = HeaderList.of(fields, metadata.sensitiveKeys);
+    head.timed = { timeout, list };
+    return list;
   }
 
-  #make(path: string, metadata: CallMetadata): HeaderList {
+  #make(path: string, metadata: CallMetadata): KnownHead {
     const fields = [":method", "POST", ":scheme", this.#scheme, ":path", path, ":authority", this.#authority];
     fields.push("te", "trailers");
     if (metadata.text("content-type") === undefined) fields.push("content-type", contentTypeOf(metadata));
     appendFields(fields, metadata);
-    const head = this.#lists.of(fields, metadata.sensitiveKeys);
+    const head: KnownHead = { list: this.#lists.of(fields, metadata.sensitiveKeys), timed: undefined };
     if (metadata.sensitiveKeys.length > 0) return head; // secrets are not kept
-    if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
-    this.#heads.set(metadata, head);
+    if (this.#count >= HEADS_MAX) {
+      this.#heads.clear();
+      this.#count = 0;
+    }
+    this.#count += 1;
+    const byPath = this.#heads.get(metadata);
+    if (byPath === undefined) this.#heads.set(metadata, new Map([[path, head]]));
+    else byPath.set(path, head);
     return head;
   }
 }
-
-const PATH_VALUE = 5;

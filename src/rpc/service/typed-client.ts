@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 
-import type { CallListener, CallStart, MethodTraits, OutgoingCall } from "../../core/call";
+import type { CallEnd, CallListener, CallStart, MethodTraits, OutgoingCall } from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
 import { FabricError } from "../../core/errors";
 import { MessageQueue } from "../../core/message-queue";
@@ -85,17 +85,17 @@ function manyAnswers(
   options: CallOptions,
 ): AsyncIterable<unknown> {
   const answers = new MessageQueue<unknown>({
-    pressure: { highWater: ANSWERS_WAITING_MAX, pause: () => opened.call.pause(), resume: () => opened.call.resume() },
-    onReturn: () => opened.leave(),
+    pressure: { highWater: ANSWERS_WAITING_MAX, pause: () => call.pause(), resume: () => call.resume() },
+    onReturn: () => call.leave(),
   });
-  const opened = openCall(starter, target, request, options, answers);
+  const call = new TypedCall(starter, target, request, options, answers);
   return answers;
 }
 
 /** Waits for the end: only the status tells whether the answer counts. */
 function oneAnswer(starter: CallStarter, target: Target, request: unknown, options: CallOptions): Promise<unknown> {
   const answer = new OnlyAnswer(target.path);
-  openCall(starter, target, request, options, answer);
+  new TypedCall(starter, target, request, options, answer);
   return answer.promise;
 }
 
@@ -131,85 +131,120 @@ class OnlyAnswer implements Answers {
   }
 }
 
-interface OpenedCall {
-  readonly call: OutgoingCall;
-  /** Cancels it if it is not over. */
-  leave(): void;
-}
+/** A call that runs. */
+class TypedCall implements CallListener {
+  readonly #target: Target;
+  readonly #options: CallOptions;
+  readonly #answers: Answers;
+  readonly #call: OutgoingCall;
+  #over = false;
+  /** Lets the sender of requests go on. */
+  #wake: (() => void) | undefined;
 
-function openCall(
-  starter: CallStarter,
-  target: Target,
-  request: unknown,
-  options: CallOptions,
-  answers: Answers,
-): OpenedCall {
-  const { method, path, traits } = target;
-  const encode = (message: unknown) => method.requestType.encode(method.requestType.fromPartial(message)).finish();
-  // A request that cannot be encoded throws here, before there is a call to clean up.
-  const single = method.requestStream ? undefined : encode(request);
-  const { signal, timeoutMs } = options;
-  let over = false;
-  let wake: (() => void) | undefined;
-  const cancel = () => {
-    call.cancel();
-    wake?.();
+  /** @throws what the codec throws at a request that cannot be encoded: before there is a call to clean up */
+  constructor(starter: CallStarter, target: Target, request: unknown, options: CallOptions, answers: Answers) {
+    this.#target = target;
+    this.#options = options;
+    this.#answers = answers;
+    const { path, traits } = target;
+    const single = traits.requestStream ? undefined : this.#encode(request);
+    const { signal, timeoutMs } = options;
+    const metadata = metadataOf(options.metadata);
+    this.#call = starter.start(
+      timeoutMs === undefined ? { path, traits, metadata } : { path, traits, metadata, timeoutMs },
+      this,
+    );
+    if (signal?.aborted) this.#cancel();
+    else if (signal) this.#cancelWith(signal);
+    if (single === undefined) {
+      void this.#sendAll(request as AsyncIterable<unknown>);
+    } else {
+      this.#call.send(single);
+      this.#call.halfClose();
+    }
+  }
+
+  pause(): void {
+    this.#call.pause();
+  }
+
+  resume(): void {
+    this.#call.resume();
+  }
+
+  /** Cancels it if it is not over. */
+  leave(): void {
+    if (!this.#over) this.#cancel();
+  }
+
+  // ---- CallListener ----------------------------------------------------------------------------------------------------
+
+  headers(metadata: CallMetadata): void {
+    this.#options.onHeaders?.(metadata);
+  }
+
+  message(bytes: Uint8Array): void {
+    let answer: unknown;
+    try {
+      answer = this.#target.method.responseType.decode(bytes);
+    } catch (error) {
+      const what = `${this.#target.path} answered what cannot be decoded`;
+      this.#answers.fail(new FabricError("REMOTE", what, { cause: error }));
+      this.#cancel();
+      return;
+    }
+    this.#answers.push(answer);
+  }
+
+  drained(): void {
+    this.#wake?.();
+  }
+
+  ended(end: CallEnd): void {
+    this.#over = true;
+    this.#options.signal?.removeEventListener("abort", this.#cancel);
+    this.#wake?.();
+    this.#options.onTrailers?.(end.trailers);
+    if (end.error) this.#answers.fail(end.error);
+    else this.#answers.end();
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
+  #encode(message: unknown): Uint8Array {
+    const { requestType } = this.#target.method;
+    return requestType.encode(requestType.fromPartial(message)).finish();
+  }
+
+  readonly #cancel = (): void => {
+    this.#call.cancel();
+    this.#wake?.();
   };
-  const listener: CallListener = {
-    headers: (metadata) => options.onHeaders?.(metadata),
-    message: (bytes) => {
-      try {
-        answers.push(method.responseType.decode(bytes));
-      } catch (error) {
-        answers.fail(new FabricError("REMOTE", `${path} answered what cannot be decoded`, { cause: error }));
-        cancel();
-      }
-    },
-    drained: () => wake?.(),
-    ended: (end) => {
-      over = true;
-      signal?.removeEventListener("abort", cancel);
-      wake?.();
-      options.onTrailers?.(end.trailers);
-      if (end.error) answers.fail(end.error);
-      else answers.end();
-    },
-  };
-  const metadata = metadataOf(options.metadata);
-  const call = starter.start(
-    timeoutMs === undefined ? { path, traits, metadata } : { path, traits, metadata, timeoutMs },
-    listener,
-  );
-  const leave = () => {
-    if (!over) cancel();
-  };
-  if (signal?.aborted) cancel();
-  else if (signal) {
+
+  #cancelWith(signal: AbortSignal): void {
     // One signal may well cancel hundreds of calls at once, which Node takes for a leak from eleven on.
     setMaxListeners(0, signal);
-    signal.addEventListener("abort", cancel, { once: true });
+    signal.addEventListener("abort", this.#cancel, { once: true });
   }
 
-  if (single) {
-    call.send(single);
-    call.halfClose();
-    return { call, leave };
-  }
-  const pump = async () => {
-    for await (const message of request as AsyncIterable<unknown>) {
-      if (over) return;
-      if (!call.send(encode(message))) await new Promise<void>((resolve) => (wake = resolve));
+  async #sendAll(requests: AsyncIterable<unknown>): Promise<void> {
+    try {
+      for await (const message of requests) {
+        if (this.#over) return;
+        if (!this.#call.send(this.#encode(message))) await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+      this.#call.halfClose();
+    } catch (error) {
+      this.#answers.fail(error instanceof Error ? error : new Error(String(error)));
+      this.leave();
     }
-    call.halfClose();
-  };
-  pump().catch((error: unknown) => {
-    answers.fail(error instanceof Error ? error : new Error(String(error)));
-    cancel();
-  });
-  return { call, leave };
+  }
 }
 
+/** Calls share it, and with it what is made of it: nobody changes it. */
+const NO_METADATA = new CallMetadata();
+
 function metadataOf(metadata: CallOptions["metadata"]): CallMetadata {
-  if (metadata === undefined) return new CallMetadata();
+  if (metadata === undefined) return NO_METADATA;
   return metadata instanceof CallMetadata ? metadata.clone() : CallMetadata.of(metadata);
 }

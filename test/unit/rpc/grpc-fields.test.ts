@@ -21,25 +21,29 @@ describe("grpc-timeout", () => {
   it.each([
     ["no time left", 0, "1u"],
     ["less than a microsecond", 1e-6, "1u"],
-    ["a part of a microsecond", 1.0001, "1001u"],
-    ["as many microseconds as fit", 99_999.999, "99999999u"],
-    ["one more", 100_000, "100000m"],
-    ["as many milliseconds as fit", 99_999_999, "99999999m"],
-    ["a part of one more", 99_999_999.5, "100000S"],
-    ["as many seconds as fit", 99_999_999_000, "99999999S"],
-    ["one more", 100_000_000_000, "27778H"],
+    ["a part of a microsecond", 0.0011, "2u"],
+    ["three digits of microseconds", 0.999, "999u"],
+    ["more digits of microseconds", 1.0001, "1010u"],
+    ["milliseconds", 12, "12m"],
+    ["a part of a millisecond", 499.8, "500m"],
+    ["milliseconds over a second", 1_234, "1240m"],
+    ["seconds", 30_000, "30S"],
+    ["almost so many seconds", 29_999.87, "30S"],
+    ["sixty days", 60 * 86_400_000, "5190000S"],
+    ["as many seconds as fit", 99_900_000_000, "99900000S"],
+    ["more seconds than fit", 100_000_000_000, "27778H"],
     ["as many hours as fit", 99_999_999 * 3_600_000, "99999999H"],
     ["more than fits", Number.MAX_VALUE, "99999999H"],
-  ])("writes %s in eight digits, rounded up", (_what, timeoutMs, expected) => {
+  ])("writes %s in three digits that count, rounded up", (_what, timeoutMs, expected) => {
     expect(formatTimeout(timeoutMs)).toBe(expected);
   });
 
-  it("is never shorter than what is left, and hardly longer", () => {
+  it("is never shorter than what is left, and less than a hundredth longer", () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1e10, noNaN: true }), (timeoutMs) => {
         const read = parseTimeout(formatTimeout(timeoutMs))!;
         expect(read).toBeGreaterThanOrEqual(timeoutMs * (1 - 1e-12));
-        expect(read).toBeLessThanOrEqual(Math.max(0.001, timeoutMs * 1.001) + 0.001);
+        expect(read).toBeLessThanOrEqual(timeoutMs * 1.01 + 0.001);
       }),
     );
   });

@@ -16,7 +16,7 @@ describe("Heads of requests", () => {
     expect(fieldsOf(first)).toEqual([...ASKED, ...GRPC, "a", "1"]);
     expect(heads.of({ path: "/a.B/C", metadata })).toBe(first);
     const timed = heads.of({ path: "/a.B/C", metadata, timeoutMs: 1_500 });
-    expect(fieldsOf(timed)).toEqual([...ASKED, "grpc-timeout", "1500000u", ...GRPC, "a", "1"]);
+    expect(fieldsOf(timed)).toEqual([...ASKED, "grpc-timeout", "1500m", ...GRPC, "a", "1"]);
     expect(heads.of({ path: "/a.B/C", metadata })).toBe(first);
   });
 

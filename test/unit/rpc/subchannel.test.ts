@@ -37,7 +37,7 @@ describe("Subchannel", () => {
     begin(connection, { metadata: CallMetadata.of({ ...said, te: "ignored" }) });
     await until(() => workers.heads.length === 1);
     const [head] = workers.heads;
-    const asked = { ":method": "POST", ":path": "/a.B/C", te: "trailers", "grpc-timeout": "1500000u", ...said };
+    const asked = { ":method": "POST", ":path": "/a.B/C", te: "trailers", "grpc-timeout": "1500m", ...said };
     expect(Object.keys(asked).map((name) => head!.get(name))).toEqual(Object.values(asked));
   });
 
