@@ -98,7 +98,7 @@ bench-http2: build ## Measure CPU per call of an echo server on our HTTP/2 engin
 	@node dist/test/bench/http2-echo.js
 
 .PHONY: conformance
-conformance: conformance-h2spec conformance-interop ## Run what others test HTTP/2 and gRPC with (needs Go)
+conformance: conformance-h2spec conformance-negative conformance-interop ## Run what others test HTTP/2 and gRPC with (needs Go)
 
 .PHONY: conformance-h2spec
 conformance-h2spec: build ## Run h2spec against our HTTP/2 engine and against a director, plain and TLS (needs Go)
@@ -107,6 +107,10 @@ conformance-h2spec: build ## Run h2spec against our HTTP/2 engine and against a 
 .PHONY: conformance-interop
 conformance-interop: build ## Run gRPC's interop cases and grpcurl through the director: grpc-go, grpc-js, our worker (grpc-go and grpcurl need Go)
 	@$(BIN)/tsx scripts/conformance/grpc-interop.ts $(INTEROP)
+
+.PHONY: conformance-negative
+conformance-negative: build ## Run gRPC's negative HTTP/2 cases against our client, straight and through a director
+	@$(BIN)/tsx scripts/conformance/negative-http2.ts
 
 .PHONY: fuzz-http2
 fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SEED=n to replay)

@@ -13,6 +13,12 @@ import { NEGATIVE_CASES } from "../support/negative-http2/negative-cases";
 import { NegativeServer } from "../support/negative-http2/negative-server";
 import { eventually } from "../support/processes";
 
+/** Also after a test that hangs. */
+const opened: { close(): void | Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const each of opened.splice(0).reverse()) await each.close();
+});
+
 const NAMES = Object.keys(BEHAVIOURS) as NegativeCaseName[];
 
 /** The cases of grpc's negative-http2-interop-test-descriptions.md, and two about padded frames. */
@@ -20,12 +26,8 @@ describe.each(["heddle", "heddle-js"] as const)("The client %s bears a server th
   it.each(NAMES)("%s", async (testCase) => {
     const server = await NegativeServer.start(testCase);
     const target = INTEROP_STACKS[name].open({ address: server.address, caFile: undefined, isDirector: false });
-    try {
-      await NEGATIVE_CASES[testCase](target, server);
-    } finally {
-      target.close();
-      server.close();
-    }
+    opened.push(server, target);
+    await NEGATIVE_CASES[testCase](target, server);
   });
 });
 
@@ -65,17 +67,12 @@ describe("A director bears a worker that tries it", () => {
       { env, logger: SILENT_LOGGER },
     );
     const target = INTEROP_STACKS.heddle.open({ address: director.address, caFile: undefined, isDirector: true });
-    try {
-      await worker.start();
-      await eventually("the worker is ready", async () => {
-        const { members } = await control.director.listMembers({}, { timeoutMs: 2_000 });
-        return members.some(({ ready, label }) => ready && label === testCase);
-      });
-      await NEGATIVE_CASES[testCase](target, server);
-    } finally {
-      target.close();
-      await worker.stop({ graceMs: 0 });
-      server.close();
-    }
+    opened.push(server, { close: () => worker.stop({ graceMs: 0 }) }, target);
+    await worker.start();
+    await eventually("the worker is ready", async () => {
+      const { members } = await control.director.listMembers({}, { timeoutMs: 2_000 });
+      return members.some(({ ready, label }) => ready && label === testCase);
+    });
+    await NEGATIVE_CASES[testCase](target, server);
   });
 });
