@@ -14,6 +14,11 @@ import { serviceOf } from "./service-index";
 export interface DispatchRequest extends BalancerRequest {
   /** Whether the method is marked as safe to run twice. */
   readonly idempotent: boolean;
+  /**
+   * Where nobody is ready: true waits until the deadline, false fails at once. Default: waits, but no longer than calls do by default
+   * (`queueTimeoutMs`).
+   */
+  readonly waitForReady?: boolean | undefined;
 }
 
 /** A call that is dispatched: what is asked of it, and what it is told. */
@@ -204,12 +209,16 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     const { request } = this.#call;
     const refusal = unready.refuse?.(request) ?? (queue.size < queueMax ? undefined : this.#queueFull());
     if (refusal) return this.#settle(refusal);
+    if (request.waitForReady === false) return this.#settle(unready.explain(request));
     const leave = queue.add(laneOf(request), this);
-    const cancelTimer = clock.after(queueTimeoutMs, () => this.#settle(unready.explain(request)));
+    const isPatient = request.waitForReady === true;
+    const cancelTimer = isPatient
+      ? undefined
+      : clock.after(queueTimeoutMs, () => this.#settle(unready.explain(request)));
     this.#stopWaiting = () => {
       this.#stopWaiting = undefined;
       leave();
-      cancelTimer();
+      cancelTimer?.();
     };
   }
 

@@ -165,8 +165,7 @@ export class FabricClient {
         const isUnary = !call.traits.requestStream && !call.traits.responseStream;
         const needsDeadline = isUnary && call.timeoutMs === undefined && callTimeoutMs > 0;
         if (!needsDeadline) return start(call, listener);
-        const { path, metadata, traits } = call;
-        return start({ path, metadata, traits, timeoutMs: callTimeoutMs }, listener);
+        return start({ ...call, timeoutMs: callTimeoutMs }, listener);
       },
     };
   }
@@ -188,8 +187,8 @@ export class FabricClient {
     listener: CallListener,
   ): OutgoingCall {
     const isDirect = dispatcher === this.#direct;
-    const { metadata, traits } = call;
-    const { idempotent } = traits;
+    const { metadata, traits, waitForReady } = call;
+    const own = { method, idempotent: traits.idempotent, waitForReady };
     const { outgoing, incoming } = localCall(call, listener);
     const isRouted = isDirect && metadata.size > 0;
     forwardCall(incoming, {
@@ -197,7 +196,7 @@ export class FabricClient {
       retryBufferBytes: this.#parts.config.retryBufferBytes,
       retryMemory: this.#retryMemory,
       metadata: isRouted ? withoutRouting(metadata) : metadata,
-      request: isRouted ? { method, idempotent, ...routingOf(metadata) } : { method, idempotent },
+      request: isRouted ? { ...own, ...routingOf(metadata) } : own,
     });
     return outgoing;
   }

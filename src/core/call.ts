@@ -27,6 +27,12 @@ export interface CallStart {
   readonly timeoutMs?: number;
   /** Where it came from, when it is passed on. */
   readonly source?: CallSource | undefined;
+  /**
+   * True: waits, within its deadline, until there is a connection. Default, and false: fails with WORKER_UNREACHABLE where connecting has
+   * failed and is not being tried at this moment; whether it waits while it is being tried is for the connection to say (gRPC
+   * wait-for-ready.md).
+   */
+  readonly waitForReady?: boolean | undefined;
 }
 
 /** What the caller of an outgoing call is told. After `ended`, nothing. */

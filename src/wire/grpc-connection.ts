@@ -76,7 +76,9 @@ export class GrpcConnection implements Connection {
     try {
       const deadline = call.timeoutMs === undefined ? Infinity : deadlineIn(call.timeoutMs);
       const started = this.#channel.createCall(call.path, deadline, null, null, null);
-      return new GrpcCall(started, toGrpcMetadata(call.metadata), listener, this.#inFlight);
+      const metadata = toGrpcMetadata(call.metadata);
+      if (call.waitForReady) metadata.setOptions({ waitForReady: true });
+      return new GrpcCall(started, metadata, listener, this.#inFlight);
     } catch (error) {
       return neverStarted(error, listener);
     }

@@ -214,6 +214,20 @@ describe.each(WAYS)("A client on $client and a server on $server, $path, $securi
     mute.close();
   });
 
+  it("a call that waits for ready does so until there is a server", async () => {
+    const first = rig.server();
+    const address = await first.listen("127.0.0.1:0", "TEST_ADDR");
+    first.close();
+    const { connection } = await rig.reach(address);
+    if (way.path === "direct") await start(connection).ended; // the attempt has failed
+    const { call, ended } = start(connection, { waitForReady: true });
+    call.halfClose();
+    const second = rig.server();
+    second.handle("/a.B/C", echo);
+    await second.listen(address, "TEST_ADDR");
+    expect((await ended).status).toBe(Status.OK);
+  });
+
   it("says that a call was never sent when nobody listens", async () => {
     const server = rig.server();
     const address = await server.listen("127.0.0.1:0", "TEST_ADDR");

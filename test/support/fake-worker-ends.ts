@@ -33,6 +33,8 @@ export class WorkerEnds {
   /** Connections that have ended. */
   readonly closed = new Set<number>();
   dials = 0;
+  /** Connections that are made from now on break at once. */
+  isDown = false;
   onStream: (stream: Http2Stream) => void = () => {};
   readonly #ends: Duplex[] = [];
   readonly #options: WorkerEndsOptions;
@@ -44,7 +46,8 @@ export class WorkerEnds {
   readonly dial = (): Duplex => {
     this.dials += 1;
     const [ours, theirs] = duplexPair();
-    if (this.#options.isMute === true) return ours;
+    if (this.isDown) ours.destroy(new Error("connect ECONNREFUSED"));
+    if (this.isDown || this.#options.isMute === true) return ours;
     const index = this.servers.length;
     this.resets.push(0);
     this.#ends.push(theirs);
@@ -123,17 +126,18 @@ export interface BeginOptions {
   readonly source?: CallSource;
   /** The request is whole. */
   readonly isWhole?: boolean;
+  readonly waitForReady?: boolean | undefined;
 }
 
 export function begin(connection: Subchannel, options: BeginOptions = {}): BegunCall {
-  const { path = "/a.B/C", metadata = new CallMetadata(), source, isWhole = false } = options;
+  const { path = "/a.B/C", metadata = new CallMetadata(), source, isWhole = false, waitForReady } = options;
   let settle: (end: CallEnd) => void = () => {};
   const ended = new Promise<CallEnd>((resolve) => (settle = resolve));
   const begun: { -readonly [Key in keyof BegunCall]: BegunCall[Key] } = {
     ended,
     receivedBytes: 0,
     call: connection.start(
-      { path, metadata, timeoutMs: 1_500, source },
+      { path, metadata, timeoutMs: 1_500, source, waitForReady },
       {
         headers: () => {},
         message: (bytes) => (begun.receivedBytes += bytes.length),

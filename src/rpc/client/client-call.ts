@@ -1,4 +1,4 @@
-import type { CallEnd, CallListener, OutgoingCall } from "../../core/call";
+import type { CallEnd, CallListener, CallStart, OutgoingCall } from "../../core/call";
 import { endOfAnswer, endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CallSource } from "../../core/call-source";
@@ -55,6 +55,8 @@ function flushPending(): void {
  */
 export class ClientCall implements OutgoingCall, StreamHandler {
   readonly source: CallSource | undefined;
+  /** It can wait for a connection however long that takes. */
+  readonly waitsForReady: boolean;
   readonly #listener: CallListener;
   readonly #limit: MessageLimit;
   /** Until the turn is over in which the call came. */
@@ -75,8 +77,9 @@ export class ClientCall implements OutgoingCall, StreamHandler {
   #heldEnd: CallEnd | undefined;
   #owedBytes = 0;
 
-  constructor(listener: CallListener, messageMaxBytes: number, source?: CallSource) {
+  constructor(listener: CallListener, messageMaxBytes: number, { source, waitForReady }: CallStart) {
     this.source = source;
+    this.waitsForReady = waitForReady === true;
     this.#listener = listener;
     this.#limit = new MessageLimit(messageMaxBytes);
   }

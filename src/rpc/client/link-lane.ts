@@ -28,7 +28,12 @@ const STEADY_MS = 5_000;
  */
 const LINKS_MAX = 16;
 
-/** Calls that wait for a stream. */
+interface Waiting {
+  readonly call: ClientCall;
+  readonly head: HeaderList;
+}
+
+/** Calls that wait for a stream, or for a connection. */
 const WAITING_MAX = 1_000;
 
 /**
@@ -49,11 +54,12 @@ export class LinkLane implements LinkOwner {
   #current: ClientLink | undefined;
   /** Being made. */
   #next: ClientLink | undefined;
-  #waiting: { readonly call: ClientCall; readonly head: HeaderList }[] = [];
+  #waiting: Waiting[] = [];
   /** No attempt before: the one before it failed. */
   #dialNotBeforeMs = 0;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
+  #reason = "there is no connection yet";
 
   constructor(parts: LaneParts) {
     this.#parts = parts;
@@ -63,9 +69,16 @@ export class LinkLane implements LinkOwner {
     return this.#current !== undefined;
   }
 
-  /** Whether a call can be begun: there is a link, or calls wait for the one that is being made. */
-  get takesCalls(): boolean {
-    return this.isReady || (this.#parts.holdsCalls && this.#next !== undefined);
+  /** Whether a call can be begun: there is a link, or the call waits for the one that is being made, or the one after that. */
+  takes(call: ClientCall): boolean {
+    if (this.isReady) return true;
+    if (call.waitsForReady) return this.#parts.isKeptOpen && !this.#closed;
+    return this.#isHolding;
+  }
+
+  /** Why there is no link. */
+  get reason(): string {
+    return this.#reason;
   }
 
   get linkCount(): number {
@@ -84,7 +97,7 @@ export class LinkLane implements LinkOwner {
   /** Begins the call now, or when there is a stream for it. What goes wrong is the call's end. */
   begin(call: ClientCall, head: HeaderList): void {
     const link = this.#current;
-    if (!this.takesCalls) call.refuse("WORKER_UNREACHABLE", "there is no connection");
+    if (!this.takes(call)) call.refuse("WORKER_UNREACHABLE", this.#reason);
     else if (link === undefined) this.#wait(call, head);
     else if (this.#waiting.length > 0) this.#wait(call, head);
     else if (!start(link, call, head) && !this.#startElsewhere(call, head)) this.#wait(call, head);
@@ -97,7 +110,8 @@ export class LinkLane implements LinkOwner {
     this.#current = undefined;
     this.#next = undefined;
     for (const link of [...this.#links]) link.close(reason);
-    this.#refuseWaiting(reason);
+    this.#reason = reason;
+    this.#refuse(this.#waiting.splice(0), reason);
   }
 
   // ---- LinkOwner -------------------------------------------------------------------------------------------------------
@@ -140,6 +154,11 @@ export class LinkLane implements LinkOwner {
 
   // ---- Own -------------------------------------------------------------------------------------------------------------
 
+  /** There is no link, and calls wait for the one that is being made. */
+  get #isHolding(): boolean {
+    return this.#parts.holdsCalls && this.#next !== undefined;
+  }
+
   #take(link: ClientLink): void {
     const before = this.#current;
     this.#current = link;
@@ -156,7 +175,7 @@ export class LinkLane implements LinkOwner {
       if (this.#current === undefined) {
         if (this.#next === undefined) this.#failed(link);
         this.#parts.readinessChanged(false, reason);
-        if (!this.takesCalls) this.#refuseWaiting(reason);
+        if (!this.#isHolding) this.#refuseWaiting(reason);
       }
     }
     if (this.#parts.isKeptOpen && !this.#closed && this.#current === undefined && this.#next === undefined) {
@@ -189,7 +208,8 @@ export class LinkLane implements LinkOwner {
     // Cancelled ones are taken out when it matters.
     if (this.#waiting.length >= WAITING_MAX) this.#waiting = this.#waiting.filter((each) => !each.call.isOver);
     if (this.#waiting.length >= WAITING_MAX) {
-      call.refuse("WORKER_UNREACHABLE", "the server takes no more streams");
+      const why = this.isReady ? "the server takes no more streams" : this.#reason;
+      call.refuse("WORKER_UNREACHABLE", `${why}, and ${WAITING_MAX} calls wait already`);
       return;
     }
     this.#waiting.push({ call, head });
@@ -218,8 +238,19 @@ export class LinkLane implements LinkOwner {
     return this.#current;
   }
 
+  /** There is no link: only calls that wait for ready still do. */
   #refuseWaiting(reason: string): void {
-    for (const { call } of this.#waiting.splice(0)) if (!call.isOver) call.refuse("WORKER_UNREACHABLE", reason);
+    this.#reason = reason;
+    const before = this.#waiting;
+    this.#waiting = before.filter(({ call }) => call.waitsForReady);
+    this.#refuse(
+      before.filter(({ call }) => !call.waitsForReady),
+      reason,
+    );
+  }
+
+  #refuse(waiting: readonly Waiting[], reason: string): void {
+    for (const { call } of waiting) if (!call.isOver) call.refuse("WORKER_UNREACHABLE", reason);
   }
 }
 

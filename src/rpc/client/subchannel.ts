@@ -88,9 +88,9 @@ export class Subchannel implements Connection, CallRoute {
   }
 
   start(start: CallStart, listener: CallListener): OutgoingCall {
-    const call = new ClientCall(listener, this.#options.messageMaxBytes, start.source);
-    if (this.#calm.takesCalls) call.beginThisTurn(this, this.#heads.of(start));
-    else queueMicrotask(() => call.isOver || call.refuse("WORKER_UNREACHABLE", "there is no connection"));
+    const call = new ClientCall(listener, this.#options.messageMaxBytes, start);
+    if (this.#calm.takes(call)) call.beginThisTurn(this, this.#heads.of(start));
+    else queueMicrotask(() => call.isOver || call.refuse("WORKER_UNREACHABLE", this.#calm.reason));
     return call;
   }
 

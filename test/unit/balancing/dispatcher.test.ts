@@ -226,6 +226,32 @@ describe("Dispatcher", () => {
       expect(call.error?.message).toContain("no worker is ready for a.B/C");
     });
 
+    it("waits for ready until the deadline, where the call says so", async () => {
+      const { clock, balancer, dispatcher, endpoints } = open(["w1"], { queueTimeoutMs: 1_000 });
+      balancer.publish([]);
+      const { tried, attempt } = failing();
+      const patient = { ...REQUEST, waitForReady: true };
+      const [served, late] = [
+        watch(dispatcher.dispatch(patient, attempt)),
+        watch(dispatcher.dispatch({ ...patient, timeoutMs: 2_000 }, attempt)),
+      ];
+      await clock.advance(3_000);
+      expect(late.error).toMatchObject({ code: "DEADLINE_EXCEEDED" });
+      expect(served.settled).toBe(false);
+      balancer.publish(endpoints);
+      await settle();
+      expect([served.settled, tried]).toEqual([true, ["w1"]]);
+    });
+
+    it("waits for nobody where the call says so", async () => {
+      const { balancer, dispatcher } = open(["w1"]);
+      balancer.publish([]);
+      const seen = watch(dispatcher.dispatch({ ...REQUEST, waitForReady: false }, failing().attempt));
+      await settle();
+      expect(seen.error).toMatchObject({ code: "NO_READY_WORKER" });
+      expect(dispatcher.counts).toMatchObject({ failed: 1, queued: 0 });
+    });
+
     it("does not hold a call that the callback refuses", async () => {
       const refusal = new FabricError("UNKNOWN_SERVICE", "a.B");
       const { dispatcher } = open([], { unready: { refuse: () => refusal, explain: () => refusal } });

@@ -126,6 +126,76 @@ describe("Subchannel", () => {
     expect(connection.isReady()).toBe(false);
   });
 
+  describe("while the server cannot be reached", () => {
+    async function down(options: Partial<SubchannelOptions> = {}): Promise<ManualClock> {
+      const clock = new ManualClock();
+      workers = new WorkerEnds();
+      workers.isDown = true;
+      workers.onStream = answer;
+      connection = workers.relay({ clock, ...options });
+      await settled();
+      return clock;
+    }
+
+    it.each([undefined, false])("a call with waitForReady %s fails at once, and says why", async (waitForReady) => {
+      await down({ holdsCalls: true });
+      const { error } = await begin(connection, { waitForReady }).ended;
+      expect(error).toMatchObject({ code: "WORKER_UNREACHABLE", status: 14 });
+      expect(error?.message).toContain("the server cannot be reached: connect ECONNREFUSED");
+    });
+
+    it("one that waits for ready does so over failed attempts, and is served when there is a connection", async () => {
+      const clock = await down();
+      const { ended } = begin(connection, { waitForReady: true });
+      await clock.advance(100);
+      expect(workers.dials).toBeGreaterThan(2);
+      workers.isDown = false;
+      await clock.advance(100);
+      await until(() => connection.isReady());
+      expect((await ended).status).toBe(0);
+    });
+
+    it("one that waited for the attempt alone ends with it, and one that waits for ready waits on", async () => {
+      const clock = await down({ holdsCalls: true });
+      workers.isDown = false;
+      await clock.advance(15);
+      // The attempt is under way: nothing of it has arrived.
+      const [hasty, patient] = [begin(connection), begin(connection, { waitForReady: true })];
+      workers.onStream = answer;
+      workers.servers[0]?.destroy(ErrorCode.INTERNAL_ERROR, "not yet");
+      expect((await hasty.ended).error?.code).toBe("WORKER_UNREACHABLE");
+      await clock.advance(100);
+      await settled();
+      expect((await patient.ended).status).toBe(0);
+    });
+
+    it("one that is cancelled is never sent", async () => {
+      const clock = await down();
+      const { call, ended } = begin(connection, { waitForReady: true });
+      await settled();
+      call.cancel();
+      expect((await ended).error?.code).toBe("CANCELLED");
+      workers.isDown = false;
+      await clock.advance(100);
+      await until(() => connection.isReady());
+      await settled();
+      expect(workers.streams).toHaveLength(0);
+    });
+
+    it("those that wait are at most 1,000, and end when the connection is closed", async () => {
+      await down();
+      const waiting = Array.from({ length: 1_000 }, () => begin(connection, { waitForReady: true }));
+      await settled();
+      const { error } = await begin(connection, { waitForReady: true }).ended;
+      expect(error?.message).toContain("ECONNREFUSED, and 1000 calls wait already");
+      connection.close();
+      const ends = await Promise.all(waiting.map(({ ended }) => ended));
+      expect(new Set(ends.map((end) => end.error?.message))).toEqual(
+        new Set(["[WORKER_UNREACHABLE] the connection was closed here"]),
+      );
+    });
+  });
+
   it("G6: a call that is cancelled in the turn in which it came is never sent", async () => {
     await ready();
     const hasty = begin(connection, { path: "/a.B/Hasty" });
