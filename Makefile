@@ -101,7 +101,7 @@ bench-http2: build ## Measure CPU per call of an echo server on our HTTP/2 engin
 conformance: conformance-h2spec conformance-negative conformance-interop ## Run what others test HTTP/2 and gRPC with (needs Go)
 
 .PHONY: conformance-h2spec
-conformance-h2spec: build ## Run h2spec against our HTTP/2 engine and against a director, plain and TLS (needs Go)
+conformance-h2spec: build ## Run h2spec against our HTTP/2 engine, a gRPC server on it, a director and a worker, plain and TLS (needs Go)
 	@$(BIN)/tsx scripts/h2spec.ts
 
 .PHONY: conformance-interop

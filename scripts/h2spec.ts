@@ -1,6 +1,6 @@
 /**
- * Runs h2spec, the conformance tests of HTTP/2, against a small web server on our engine and against a director as a process: each
- * over TCP, and over TLS with ALPN. Prints a table and fails below 100 %. Where Go is absent, and h2spec was not built before, it
+ * Runs h2spec, the conformance tests of HTTP/2, against a small web server on our engine, a gRPC server on it, and a director and a
+ * worker as processes: each over TCP, and over TLS with ALPN. Prints a table and fails below 100 %. Where Go is absent, and h2spec was not built before, it
  * says so and skips.
  *
  * Run: make conformance-h2spec
@@ -10,11 +10,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCertificates } from "../test/support/certificates";
-import { pageHandler } from "../test/support/http2-page";
-import { engineOptions } from "../test/support/http2-parts";
-import { startHttp2Server } from "../test/support/http2-server";
-import { parseAddress } from "../src/core/address";
-import { InteropCluster } from "./conformance/interop-cluster";
+import { startTargets, type H2specTarget } from "./h2spec-targets";
 
 const BIN = join(process.cwd(), ".cache/bin");
 const H2SPEC = join(BIN, "h2spec");
@@ -23,14 +19,8 @@ const H2SPEC_PACKAGE = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompati
 /** All there are in strict mode. Some need an answer with a body: the director's to what is no gRPC will do. */
 const TESTS_MIN = 146;
 
-interface Target {
-  readonly name: "engine" | "director";
-  readonly transport: "tcp" | "tls";
-  readonly port: number;
-}
-
 interface Outcome {
-  readonly target: Target;
+  readonly target: H2specTarget;
   readonly tests: number;
   readonly passed: number;
   readonly failures: readonly string[];
@@ -49,7 +39,7 @@ function ensureH2spec(): boolean {
   return true;
 }
 
-async function runAgainst(target: Target, folder: string): Promise<Outcome> {
+async function runAgainst(target: H2specTarget, folder: string): Promise<Outcome> {
   const report = join(folder, `${target.name}-${target.transport}.xml`);
   const flags = target.transport === "tls" ? ["-t", "-k"] : [];
   const output = await new Promise<string>((resolve) => {
@@ -79,35 +69,30 @@ async function main(): Promise<number> {
     return 0;
   }
   const folder = mkdtempSync(join(tmpdir(), "heddle-h2spec-"));
-  const certificates = await makeCertificates(folder);
-  const tls = { cert: readFileSync(certificates.certFile), key: readFileSync(certificates.keyFile) };
-  const servers = [
-    await startHttp2Server(pageHandler, engineOptions()),
-    await startHttp2Server(pageHandler, engineOptions(), { tls }),
-  ] as const;
-  const directors = [await InteropCluster.start(undefined), await InteropCluster.start(certificates)] as const;
-  const portOf = ({ address }: InteropCluster) => parseAddress(address, "the director").port;
-  const targets: readonly Target[] = [
-    { name: "engine", transport: "tcp", port: servers[0].port },
-    { name: "engine", transport: "tls", port: servers[1].port },
-    { name: "director", transport: "tcp", port: portOf(directors[0]) },
-    { name: "director", transport: "tls", port: portOf(directors[1]) },
-  ];
   try {
+    const certificates = await makeCertificates(folder);
     console.log("h2spec               tests  passed");
     let isGood = true;
-    for (const target of targets) {
-      const { tests, passed, failures } = await runAgainst(target, folder);
-      const name = `  ${target.name.padEnd(9)} ${target.transport}`.padEnd(20);
-      console.log(`${name} ${String(tests).padStart(5)} ${String(passed).padStart(7)}`);
-      for (const failure of failures) console.log(`    failed: ${failure}`);
-      isGood &&= tests >= TESTS_MIN && passed === tests;
+    for (const transport of ["tcp", "tls"] as const) {
+      const { targets, stop } = await startTargets(transport, certificates);
+      try {
+        for (const target of targets) isGood = print(await runAgainst(target, folder)) && isGood;
+      } finally {
+        await stop();
+      }
     }
     return isGood ? 0 : 1;
   } finally {
-    await Promise.all([...servers.map((server) => server.close()), ...directors.map((director) => director.stop())]);
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A line, and one for each failure. Whether there is none. */
+function print({ target, tests, passed, failures }: Outcome): boolean {
+  const name = `  ${target.name.padEnd(12)} ${target.transport}`.padEnd(20);
+  console.log(`${name} ${String(tests).padStart(5)} ${String(passed).padStart(7)}`);
+  for (const failure of failures) console.log(`    failed: ${failure}`);
+  return tests >= TESTS_MIN && passed === tests;
 }
 
 main().then(

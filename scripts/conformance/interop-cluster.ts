@@ -37,6 +37,16 @@ export class InteropCluster {
     return new InteropCluster(address, processes, tls);
   }
 
+  /** A worker as a process, with what `heddle worker` serves. Resolves to where it listens. */
+  async startWorker(): Promise<string> {
+    const address = await freeAddress();
+    const worker = await this.processes.heddle("heddle-worker", {
+      env: { WORKER_ADDR: address, DIRECTOR_ADDR: this.address, ...tlsEnv(this.#tls) },
+    });
+    await worker.whenLogs("Server bound successfully");
+    return address;
+  }
+
   /** Resolves when calls reach this server. */
   async attach(server: InteropServer): Promise<void> {
     if (!server.attachesItself) {
