@@ -9,6 +9,7 @@ import type { WorkerConfig } from "../config/worker-settings";
 import { readHostInventory } from "../platform/host-inventory";
 import { systemHostLoad } from "../platform/host-load";
 import { RpcServer } from "../rpc/server/rpc-server";
+import type { ServerInterceptor } from "../rpc/service/server-interceptors";
 import type { MountedService } from "../rpc/service/service-handlers";
 import { openAttach } from "../wire/attach-stream";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
@@ -30,6 +31,7 @@ export type WorkerContent = { readonly given: readonly MountedService[] } | { re
 
 export interface AssemblyOptions {
   readonly descriptors?: Uint8Array | string | URL | undefined;
+  readonly interceptors?: readonly ServerInterceptor[] | undefined;
   readonly env?: Environment | undefined;
   readonly logger?: Logger | undefined;
   readonly onEvent?: ((event: MemberEvent) => void) | undefined;
@@ -61,7 +63,7 @@ export function assembleWorker(content: WorkerContent, options: AssemblyOptions,
     ...parts,
     config: { ...config, address: config.listenAddress, dataKeepalive: true },
     version: packageVersion(),
-    host: hostOf(content, config, parts, serve),
+    host: hostOf(content, config, parts, serve, options.interceptors ?? []),
     server,
     inventory: () => readHostInventory(),
     sampleLoad: () => sampler.sample(),
@@ -77,22 +79,44 @@ export function assembleWorker(content: WorkerContent, options: AssemblyOptions,
 
 type Serve = (services: readonly ServedService[], descriptors: Uint8Array | undefined) => Served;
 
-function hostOf(content: WorkerContent, config: WorkerConfig, parts: ProcessParts, serve: Serve): ServiceHost {
+function hostOf(
+  content: WorkerContent,
+  config: WorkerConfig,
+  parts: ProcessParts,
+  serve: Serve,
+  interceptors: readonly ServerInterceptor[],
+): ServiceHost {
   if ("given" in content) {
     if (config.threads > 0) {
       const remedy = 'Export them by default from a module, and name it: servicesModule: new URL("./services.js", …)';
       const what = `WORKER_THREADS is ${config.threads}, but functions cannot be given to another thread. ${remedy}`;
       throw new FabricError("INVALID_ARGUMENT", what);
     }
-    const served = serve(content.given, undefined);
+    const served = serve(intercepted(content.given, interceptors), undefined);
     return ownThread(() => served);
   }
   const { source } = content;
-  if (config.threads > 0) return threadHost(source, config, parts, serve);
+  if (config.threads > 0) {
+    if (interceptors.length > 0) throw interceptorsElsewhere(config.threads);
+    return threadHost(source, config, parts, serve);
+  }
   return ownThread(async () => {
     const { services, descriptors } = await loadServices(source, { ...parts, label: config.label });
-    return serve(services, descriptors);
+    return serve(intercepted(services, interceptors), descriptors);
   });
+}
+
+function intercepted(
+  services: readonly MountedService[],
+  interceptors: readonly ServerInterceptor[],
+): readonly MountedService[] {
+  return interceptors.length === 0 ? services : services.map((each) => each.intercepted(interceptors));
+}
+
+function interceptorsElsewhere(threads: number): FabricError {
+  const remedy = "Give them to service(Definition, handlers, { interceptors }) in the module";
+  const what = `WORKER_THREADS is ${threads}, but functions cannot be given to another thread. ${remedy}`;
+  return new FabricError("INVALID_ARGUMENT", what);
 }
 
 function threadHost(source: ServiceSource, config: WorkerConfig, parts: ProcessParts, serve: Serve): ServiceHost {

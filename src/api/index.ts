@@ -1,7 +1,8 @@
 /** Everything Heddle offers to programs. Workers and clients may take less: "heddle/worker", "heddle/client". */
 export * from "./client";
 export { createDirector, type Director, type DirectorOptions } from "./director";
-export { createWorker, grpcJsService, runWorker, service, type Worker, type WorkerOptions } from "./worker";
+export { createWorker, grpcJsService, runWorker, service } from "./worker";
+export type { PeerCertificate, ServerInterceptor, ServiceOptions, Worker, WorkerOptions } from "./worker";
 export type { CallContext, GrpcJsDefinition, GrpcJsMethod, Handler, Handlers, MountedService } from "./worker";
 export type { Endpoint } from "../balancing/endpoint";
 export type { BalancingPolicy, Picker, PickRequest, PickResult } from "../balancing/picker";

@@ -5,6 +5,7 @@ import type { WorkerOptions as WorkerSettings } from "../config/roles";
 import type { Environment } from "../config/setting";
 import { onStopSignal } from "../platform/signals";
 import { mountService, type Handlers, type MountedService } from "../rpc/service/service-handlers";
+import type { ServerInterceptor } from "../rpc/service/server-interceptors";
 import type { ServiceDefinition } from "../rpc/service/service-definition";
 import type { Worker } from "../worker/worker";
 import { assembleWorker } from "./assemble-worker";
@@ -14,6 +15,8 @@ export { CallError } from "../core/errors";
 export { Status } from "../core/status";
 export { CallMetadata } from "../core/call-metadata";
 export type { MemberEvent } from "../core/attach-messages";
+export type { PeerCertificate } from "../core/call";
+export type { ServerInterceptor } from "../rpc/service/server-interceptors";
 export type { CallContext } from "../rpc/service/call-context";
 export type { Handler, Handlers, MountedService } from "../rpc/service/service-handlers";
 export { grpcJsService, type GrpcJsDefinition, type GrpcJsMethod } from "../wire/grpc-js-service";
@@ -35,6 +38,11 @@ export interface WorkerOptions extends WorkerSettings {
    * the director treats no method of theirs as idempotent.
    */
   readonly descriptors?: Uint8Array | string | URL;
+  /**
+   * Around every handler of all services, the first outermost: authentication, measurement, logs. Not around health and reflection.
+   * With `threads` they go into the module, as options of `service`, where the handlers are.
+   */
+  readonly interceptors?: readonly ServerInterceptor[];
   /** Where settings come from. Default: the process's environment. */
   readonly env?: Environment;
   /** Default: one that writes to standard output as HEDDLE_LOG_LEVEL and HEDDLE_LOG_FORMAT say. */
@@ -43,9 +51,18 @@ export interface WorkerOptions extends WorkerSettings {
   readonly onEvent?: (event: MemberEvent) => void;
 }
 
+export interface ServiceOptions {
+  /** Around every handler of the service, the first outermost, and inside of the worker's own. */
+  readonly interceptors?: readonly ServerInterceptor[];
+}
+
 /** Joins a generated definition (ts-proto, `outputServices=generic-definitions`) and its handlers. */
-export function service<S extends ServiceDefinition>(definition: S, handlers: Handlers<S>): MountedService {
-  return mountService(definition, handlers);
+export function service<S extends ServiceDefinition>(
+  definition: S,
+  handlers: Handlers<S>,
+  options: ServiceOptions = {},
+): MountedService {
+  return mountService(definition, handlers, options);
 }
 
 /**
@@ -54,12 +71,12 @@ export function service<S extends ServiceDefinition>(definition: S, handlers: Ha
  * @throws FabricError when the descriptors or the TLS files cannot be used; what comes from a module is looked at by `start`
  */
 export function createWorker(options: WorkerOptions = {}): Worker {
-  const { services, servicesModule, descriptors, env, logger, onEvent, ...settings } = options;
+  const { services, servicesModule, descriptors, interceptors, env, logger, onEvent, ...settings } = options;
   if (services && servicesModule !== undefined) {
     throw new FabricError("INVALID_ARGUMENT", "services and servicesModule are two ways to say the same: give one");
   }
   const content = services ? { given: services } : { source: sourceOf(servicesModule) };
-  return assembleWorker(content, { descriptors, env, logger, onEvent }, settings);
+  return assembleWorker(content, { descriptors, interceptors, env, logger, onEvent }, settings);
 }
 
 function sourceOf(servicesModule: string | URL | undefined): ServiceSource {

@@ -32,6 +32,10 @@ export interface EndStatus {
 
 export const OK: EndStatus = { code: Status.OK, details: "", metadata: undefined };
 
+/** In the words of grpc-js. */
+export const UNREADABLE_REQUEST = "Error deserializing request";
+export const UNWRITABLE_ANSWER = "Error serializing response";
+
 const DESTROYED: EndStatus = {
   code: Status.CANCELLED,
   details: "the handler destroyed the call",
@@ -93,7 +97,7 @@ export class GrpcJsCall {
         try {
           message = this.#codec.deserialize(bytes as Buffer);
         } catch {
-          this.sendStatus({ code: Status.INTERNAL, details: "Error deserializing request", metadata: undefined });
+          this.sendStatus({ code: Status.INTERNAL, details: UNREADABLE_REQUEST, metadata: undefined });
           return;
         }
         to.message(message);
@@ -131,7 +135,7 @@ export class GrpcJsCall {
     try {
       bytes = this.#codec.serialize(message);
     } catch {
-      this.sendStatus({ code: Status.INTERNAL, details: "Error serializing response", metadata: undefined });
+      this.sendStatus({ code: Status.INTERNAL, details: UNWRITABLE_ANSWER, metadata: undefined });
       return;
     }
     this.#headersSent = true;

@@ -1,9 +1,13 @@
 import type { sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
 
 import type { IncomingCall } from "../core/call";
+import { endOfHandlerError } from "../core/call-end";
+import { CallError } from "../core/errors";
 import { Status } from "../core/status";
-import type { MountedService } from "../rpc/service/service-handlers";
-import { GrpcJsCall } from "./grpc-js-call";
+import type { ServedMethod } from "../rpc/service/serve-call";
+import { mountMethods, type MountedService } from "../rpc/service/service-handlers";
+import { GrpcJsCall, UNREADABLE_REQUEST, UNWRITABLE_ANSWER, type MethodCodec } from "./grpc-js-call";
+import { asHandler } from "./grpc-js-inner-call";
 import { DuplexCall, UnaryCall, WritableCall } from "./grpc-js-surface";
 
 /** What is used of one method's definition, as ts-proto (`outputServices=grpc-js`) and `@grpc/proto-loader` make them. */
@@ -36,12 +40,41 @@ export function grpcJsService(
   implementation: UntypedServiceImplementation,
 ): MountedService {
   const methods = new Map<string, (call: IncomingCall) => void>();
+  const methodsInside = new Map<string, ServedMethod>();
   for (const [name, method] of Object.entries(definition)) {
+    const { path, requestStream, responseStream } = method;
     const handle = handlerOf(name, method, implementation);
-    methods.set(method.path, (call) => serve(call, method, handle));
+    const codec: MethodCodec = {
+      deserialize: (bytes) => method.requestDeserialize(bytes) as unknown,
+      serialize: (message) => method.responseSerialize(message),
+    };
+    methods.set(path, (call) => serve(new GrpcJsCall(call, codec), method, handle));
+    methodsInside.set(path, {
+      requestStream,
+      responseStream,
+      decode: (bytes) => orInternal(() => codec.deserialize(bytes as Buffer), UNREADABLE_REQUEST),
+      encode: (message) => orInternal(() => codec.serialize(message), UNWRITABLE_ANSWER),
+      handler: asHandler((call) => serve(new GrpcJsCall(call, NO_CODEC), method, handle)),
+      endOfError: endOfHandlerError,
+    });
   }
-  return { fullName: serviceOf(methods.keys()), methods };
+  const fullName = serviceOf(methods.keys());
+  return { fullName, methods, intercepted: (interceptors) => mountMethods(fullName, methodsInside, interceptors) };
 }
+
+function orInternal<T>(convert: () => T, what: string): T {
+  try {
+    return convert();
+  } catch (error) {
+    throw new CallError(Status.INTERNAL, what, { cause: error });
+  }
+}
+
+/** Inside of interceptors, where messages are decoded. */
+const NO_CODEC: MethodCodec = {
+  deserialize: (message) => message,
+  serialize: (message) => message as Uint8Array,
+};
 
 function handlerOf(name: string, method: GrpcJsMethod, implementation: UntypedServiceImplementation): Handle {
   const handle = implementation[name] ?? implementation[method.originalName ?? name];
@@ -64,11 +97,7 @@ function serviceOf(paths: Iterable<string>): string {
   );
 }
 
-function serve(incoming: IncomingCall, method: GrpcJsMethod, handle: Handle): void {
-  const call = new GrpcJsCall(incoming, {
-    deserialize: (bytes) => method.requestDeserialize(bytes) as unknown,
-    serialize: (message) => method.responseSerialize(message),
-  });
+function serve(call: GrpcJsCall, method: GrpcJsMethod, handle: Handle): void {
   if (method.requestStream) serveStream(call, handle);
   else serveRequest(call, method, handle);
 }

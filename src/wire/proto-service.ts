@@ -1,11 +1,10 @@
 import { FabricError, messageOf } from "../core/errors";
-import type { IncomingCall } from "../core/call";
 import { CallError } from "../core/errors";
 import { Status } from "../core/status";
 import { asBuffer } from "./bytes";
 import type { ProtoService } from "./proto-contract";
-import { serveCall, type ServedMethod } from "../rpc/service/serve-call";
-import type { MountedService } from "../rpc/service/service-handlers";
+import type { ServedMethod } from "../rpc/service/serve-call";
+import { mountMethods, type MountedService } from "../rpc/service/service-handlers";
 import { endOfHandlerError } from "../core/call-end";
 
 /**
@@ -19,7 +18,7 @@ export function mountProtoServices(services: readonly ProtoService[], module: un
   const exported = unwrap(module);
   const missing: string[] = [];
   const mounted = services.map((service): MountedService => {
-    const methods = new Map<string, (call: IncomingCall) => void>();
+    const methods = new Map<string, ServedMethod>();
     for (const method of Object.values(service.definition)) {
       const name = method.path.slice(method.path.lastIndexOf("/") + 1);
       const handler = findHandler(exported, service.fullName, name);
@@ -27,17 +26,16 @@ export function mountProtoServices(services: readonly ProtoService[], module: un
         missing.push(`${service.fullName}/${name}`);
         continue;
       }
-      const served: ServedMethod = {
+      methods.set(method.path, {
         requestStream: method.requestStream,
         responseStream: method.responseStream,
         decode: (bytes) => method.requestDeserialize(asBuffer(bytes)) as unknown,
         encode: (message) => encode(method.responseSerialize, message, name),
         handler,
         endOfError: (error) => endOfHandlerError(withStatus(error)),
-      };
-      methods.set(method.path, (call) => serveCall(call, served));
+      });
     }
-    return { fullName: service.fullName, methods };
+    return mountMethods(service.fullName, methods);
   });
   if (missing.length === 0) return mounted;
   throw new FabricError(

@@ -11,6 +11,7 @@ import {
 import { seededRandom } from "../../src/core/random";
 import { systemClock } from "../../src/platform/system-clock";
 import { RpcServer } from "../../src/rpc/server/rpc-server";
+import type { ServerInterceptor } from "../../src/rpc/service/server-interceptors";
 import { grpcJsService } from "../../src/wire/grpc-js-service";
 import { GrpcServer } from "../../src/wire/grpc-server";
 import { Caller } from "../support/grpc-js/caller";
@@ -35,6 +36,11 @@ const STACKS = {
   },
   "the engine": (handlers: ReturnType<typeof implementation>) =>
     mounted(new RpcServer({ ...PARTS, clock: systemClock, random: seededRandom(1) }), handlers),
+  "the engine, inside of interceptors": (handlers: ReturnType<typeof implementation>) =>
+    mounted(new RpcServer({ ...PARTS, clock: systemClock, random: seededRandom(1) }), handlers, [
+      async (request, _context, next) => await next(request),
+      (request, _context, next) => next(request),
+    ]),
   "the transport grpc-js": (handlers: ReturnType<typeof implementation>) => mounted(new GrpcServer(PARTS), handlers),
 };
 
@@ -43,9 +49,11 @@ const PARTS = { messageMaxBytes: 4 << 20, keepaliveMs: 0 };
 async function mounted(
   server: RpcServer | GrpcServer,
   handlers: ReturnType<typeof implementation>,
-  definition: Parameters<typeof grpcJsService>[0] = DEFINITION,
+  interceptors: readonly ServerInterceptor[] = [],
 ): Promise<Running> {
-  for (const [path, run] of grpcJsService(definition, handlers).methods) server.handle(path, run);
+  const service = grpcJsService(DEFINITION, handlers);
+  const { methods } = interceptors.length === 0 ? service : service.intercepted(interceptors);
+  for (const [path, run] of methods) server.handle(path, run);
   return { address: await server.listen("127.0.0.1:0", "TEST_ADDR"), close: () => server.close() };
 }
 

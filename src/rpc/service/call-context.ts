@@ -1,9 +1,13 @@
+import type { PeerCertificate } from "../../core/call";
 import type { CallMetadata } from "../../core/call-metadata";
 
 /** What a handler knows of its call. */
 export interface CallContext {
   /** "/package.Service/Method". */
   readonly path: string;
+  /** Whether the method takes, and answers, a stream of messages. */
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
   /** Aborts when the caller cancels, its deadline passes, its connection breaks, or the server ends the call. */
   readonly signal: AbortSignal;
   /** Time that was left when the call arrived; `undefined` without a deadline. */
@@ -16,5 +20,10 @@ export interface CallContext {
   readonly trailers: CallMetadata;
   /** Sends `headers` now, before the first message. Twice is once. */
   sendHeaders(): void;
+  /** Address of the caller: the director's, where one passed the call on. */
   readonly peer: string;
+  /** How the caller named this server (`:authority`). */
+  readonly authority: string | undefined;
+  /** The certificate that the caller showed, where HEDDLE_TLS_CLIENT_CA_FILE asks for one: the director's, where one passed the call on. */
+  peerCertificate(): PeerCertificate | undefined;
 }

@@ -1,18 +1,28 @@
-import type { IncomingCall } from "../../core/call";
+import type { IncomingCall, PeerCertificate } from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CallContext } from "./call-context";
 
 /** The context of one call. What handlers seldom look at is made when they do: an AbortSignal alone costs as much as a small call. */
 export class HandlerContext implements CallContext {
   readonly #call: IncomingCall;
+  readonly #method: Pick<CallContext, "requestStream" | "responseStream">;
   #abort: AbortController | undefined;
   #abortReason: unknown;
   #headers: CallMetadata | undefined;
   #trailers: CallMetadata | undefined;
   #headersSent = false;
 
-  constructor(call: IncomingCall) {
+  constructor(call: IncomingCall, method: Pick<CallContext, "requestStream" | "responseStream">) {
     this.#call = call;
+    this.#method = method;
+  }
+
+  get requestStream(): boolean {
+    return this.#method.requestStream;
+  }
+
+  get responseStream(): boolean {
+    return this.#method.responseStream;
   }
 
   get path(): string {
@@ -29,6 +39,14 @@ export class HandlerContext implements CallContext {
 
   get peer(): string {
     return this.#call.peer;
+  }
+
+  get authority(): string | undefined {
+    return this.#call.authority;
+  }
+
+  peerCertificate(): PeerCertificate | undefined {
+    return this.#call.peerCertificate?.();
   }
 
   get signal(): AbortSignal {

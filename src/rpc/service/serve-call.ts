@@ -10,6 +10,7 @@ import { HandlerContext } from "./handler-context";
 export interface ServedMethod {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
+  /** What it throws ends the call, a CallError as it says, anything else with INVALID_ARGUMENT. */
   decode(bytes: Uint8Array): unknown;
   encode(message: unknown): Uint8Array;
   /** Gets a message or an async iterable of them; gives a message, a promise, or an async iterable. */
@@ -59,7 +60,7 @@ class ServedCall implements IncomingListener {
   constructor(call: IncomingCall, method: ServedMethod) {
     this.#call = call;
     this.#method = method;
-    this.#context = new HandlerContext(call);
+    this.#context = new HandlerContext(call, method);
     if (method.requestStream) {
       this.#requests = new MessageQueue<unknown>({
         pressure: { highWater: REQUESTS_WAITING_MAX, pause: () => call.pause(), resume: () => call.resume() },
@@ -88,7 +89,7 @@ class ServedCall implements IncomingListener {
     try {
       request = this.#method.decode(bytes);
     } catch (error) {
-      const wrong = new CallError(Status.INVALID_ARGUMENT, `the request cannot be decoded: ${messageOf(error)}`);
+      const wrong = endOfUndecoded(error);
       if (this.#requests === undefined) this.#fail(wrong);
       else this.#requests.fail(wrong);
       return;
@@ -175,6 +176,11 @@ class ServedCall implements IncomingListener {
 
 /** One for all, so that what is made of it is made once. Nobody changes it. */
 const NO_TRAILERS = new CallMetadata();
+
+function endOfUndecoded(error: unknown): CallError {
+  if (error instanceof CallError) return error;
+  return new CallError(Status.INVALID_ARGUMENT, `the request cannot be decoded: ${messageOf(error)}`);
+}
 
 function isThenable(answer: unknown): answer is PromiseLike<unknown> {
   return typeof (answer as { readonly then?: unknown } | null | undefined)?.then === "function";

@@ -8,6 +8,7 @@ import {
   type ResponseInput,
   type ServiceDefinition,
 } from "./service-definition";
+import { intercept, type ServerInterceptor } from "./server-interceptors";
 import { endOfHandlerError } from "../../core/call-end";
 
 export type MaybePromise<T> = T | Promise<T>;
@@ -26,9 +27,13 @@ export interface MountedService {
   readonly fullName: string;
   /** By path. */
   readonly methods: ReadonlyMap<string, (call: IncomingCall) => void>;
+  /** The same service with these around its handlers, outside of those that it has. */
+  intercepted(interceptors: readonly ServerInterceptor[]): MountedService;
 }
 
 export interface MountOptions {
+  /** Around every handler, the first outermost. Default: none. */
+  readonly interceptors?: readonly ServerInterceptor[];
   /** How an error of a handler ends the call. Default: CallError as it says, everything else INTERNAL. */
   readonly endOfError?: ServedMethod["endOfError"];
 }
@@ -39,21 +44,37 @@ export function mountService<S extends ServiceDefinition>(
   handlers: Handlers<S>,
   options: MountOptions = {},
 ): MountedService {
-  const methods = new Map<string, (call: IncomingCall) => void>();
+  const methods = new Map<string, ServedMethod>();
   for (const [key, method] of Object.entries(definition.methods)) {
     const handler = (handlers as Record<string, ServedMethod["handler"] | undefined>)[key];
     if (typeof handler !== "function") {
       throw new TypeError(`no handler for ${definition.fullName}/${method.name}: pass a function named "${key}"`);
     }
-    const served: ServedMethod = {
+    methods.set(pathOf(definition, method), {
       requestStream: method.requestStream,
       responseStream: method.responseStream,
       decode: (bytes) => method.requestType.decode(bytes) as unknown,
       encode: (message) => method.responseType.encode(method.responseType.fromPartial(message)).finish(),
       handler: handler.bind(handlers),
       endOfError: options.endOfError ?? endOfHandlerError,
-    };
-    methods.set(pathOf(definition, method), (call) => serveCall(call, served));
+    });
   }
-  return { fullName: definition.fullName, methods };
+  return mountMethods(definition.fullName, methods, options.interceptors);
+}
+
+/** A service of methods that are ready to run, by path. */
+export function mountMethods(
+  fullName: string,
+  methods: ReadonlyMap<string, ServedMethod>,
+  interceptors: readonly ServerInterceptor[] = [],
+): MountedService {
+  const mounted = new Map<string, (call: IncomingCall) => void>();
+  for (const [path, method] of methods) {
+    const handler = intercept(method.handler, method.responseStream, interceptors);
+    const served = handler === method.handler ? method : { ...method, handler };
+    mounted.set(path, (call) => serveCall(call, served));
+  }
+  const intercepted: MountedService["intercepted"] = (outer) =>
+    mountMethods(fullName, methods, [...outer, ...interceptors]);
+  return { fullName, methods: mounted, intercepted };
 }
