@@ -148,7 +148,7 @@ async function run(makers: readonly Call[], order: Order): Promise<LoadOutcome> 
   const startedMs = performance.now();
   await Promise.all(Array.from({ length: concurrency }, (_, lane) => oneAfterTheOther(lane)));
   const wallMs = performance.now() - startedMs;
-  const sorted = [...latenciesUs.sort()];
+  const sorted = latenciesUs.sort();
   return {
     p50Us: quantile(sorted, 0.5),
     p99Us: quantile(sorted, 0.99),

@@ -20,7 +20,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** The value that `ratio` of the values do not exceed. `sorted` is ascending; NaN when it is empty. */
-export function quantile(sorted: readonly number[], ratio: number): number {
+export function quantile(sorted: ArrayLike<number>, ratio: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(ratio * sorted.length))] ?? Number.NaN;
 }
 
