@@ -1,4 +1,5 @@
 import { STREAM_ID_MAX } from "./frame-types";
+import { OpenStreams } from "./open-streams";
 import type { StreamCount } from "./options";
 import type { Http2Stream } from "./stream";
 
@@ -15,7 +16,7 @@ const SKIPPED_RANGES_MAX = 64;
  * - T2: memory is bounded by the open streams and two constants.
  */
 export class StreamTable {
-  readonly #open = new Map<number, Http2Stream>();
+  readonly #open = new OpenStreams<Http2Stream>();
   readonly #resetIds = new Set<number>();
   readonly #skipped: { from: number; to: number }[] = [];
   readonly #peerParity: 0 | 1;
@@ -82,7 +83,7 @@ export class StreamTable {
   }
 
   add(stream: Http2Stream): void {
-    this.#open.set(stream.id, stream);
+    this.#open.add(stream);
     if (!this.isOfPeer(stream.id)) return;
     this.#peerCount += 1;
     this.#counted.count += 1;
@@ -107,6 +108,6 @@ export class StreamTable {
 
   /** A copy, since telling them may change the table. */
   all(): Http2Stream[] {
-    return [...this.#open.values()];
+    return this.#open.all();
   }
 }
