@@ -1,4 +1,4 @@
-import type { Connection } from "../core/call";
+import type { Connection, MessageEncoding } from "../core/call";
 import { rpcConnection } from "../rpc/client/rpc-connection";
 import { GrpcConnection } from "../wire/grpc-connection";
 import type { LiveTls } from "../wire/live-tls";
@@ -10,17 +10,19 @@ export interface ConnectorSettings {
   readonly transport: string;
   readonly messageMaxBytes: number;
   readonly reconnectMaxMs: number;
+  /** Of requests. Default "identity". */
+  readonly compression?: MessageEncoding;
 }
 
 export type Connector = (address: string, options?: { readonly keepaliveMs?: number }) => Connection;
 
 /** How a process connects to others, as its settings say. PINGs are sent only on request. */
 export function connector(settings: ConnectorSettings, { clock, random }: ProcessParts, tls: LiveTls): Connector {
-  const { messageMaxBytes, reconnectMaxMs } = settings;
+  const { messageMaxBytes, reconnectMaxMs, compression } = settings;
   if (settings.transport === "grpc-js") {
     const credentials = channelCredentials(tls);
     return (address, { keepaliveMs = 0 } = {}) =>
-      new GrpcConnection(address, { credentials, keepaliveMs, messageMaxBytes, reconnectMaxMs });
+      new GrpcConnection(address, { credentials, keepaliveMs, messageMaxBytes, reconnectMaxMs, compression });
   }
   const dialing = dialingTls(tls);
   const userAgent = `heddle/${packageVersion()}`;
@@ -33,5 +35,6 @@ export function connector(settings: ConnectorSettings, { clock, random }: Proces
       messageMaxBytes,
       reconnectMaxMs,
       userAgent,
+      compression,
     });
 }

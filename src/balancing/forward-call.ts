@@ -103,10 +103,13 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
   attempt(endpoint: E, number: number, timeoutMs: number | undefined): void {
     this.#attempts = number;
     this.#servedBy = endpoint.memberId;
-    const { path, source } = this.#call;
+    const { path, source, compression } = this.#call;
     const { metadata, retryBufferBytes, retryMemory } = this.#plan;
-    const start = timeoutMs === undefined ? { path, metadata, source } : { path, metadata, source, timeoutMs };
-    const outgoing = endpoint.connection.start(start, new Answer(this, this.#call));
+    const start = { path, metadata, source, compression };
+    const outgoing = endpoint.connection.start(
+      timeoutMs === undefined ? start : { ...start, timeoutMs },
+      new Answer(this, this.#call),
+    );
     this.#outgoing = outgoing;
     let taken = true;
     if (this.#kept) for (const bytes of this.#kept) taken = outgoing.send(bytes);

@@ -1,4 +1,12 @@
-import type { CallEnd, CallListener, CallStart, IncomingCall, IncomingListener, OutgoingCall } from "../core/call";
+import type {
+  CallEnd,
+  CallListener,
+  CallStart,
+  IncomingCall,
+  IncomingListener,
+  MessageCompression,
+  OutgoingCall,
+} from "../core/call";
 import { CallMetadata } from "../core/call-metadata";
 import { ERRORS, FabricError, type ErrorCode } from "../core/errors";
 import { HEDDLE_KEYS } from "../core/heddle-metadata";
@@ -21,6 +29,7 @@ class LocalIncoming implements IncomingCall {
   readonly path: string;
   readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;
+  readonly compression: MessageCompression | undefined;
   readonly peer = "this process";
   readonly caller: CallListener;
   serving: IncomingListener | undefined;
@@ -28,10 +37,11 @@ class LocalIncoming implements IncomingCall {
   readerPaused = false;
   senderPaused = false;
 
-  constructor({ path, metadata, timeoutMs }: CallStart, caller: CallListener) {
+  constructor({ path, metadata, timeoutMs, compression }: CallStart, caller: CallListener) {
     this.path = path;
     this.metadata = metadata;
     this.timeoutMs = timeoutMs;
+    this.compression = compression;
     this.caller = caller;
   }
 

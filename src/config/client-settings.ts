@@ -31,6 +31,11 @@ export const clientSettings = {
     max: 86_400_000,
     doc: "Deadline of a unary call that is given none. 0 means no deadline: a call may then wait for ever. Streams have none unless given one.",
   }),
+  compression: choice("HEDDLE_CLIENT_COMPRESSION", {
+    default: "identity",
+    words: ["identity", "gzip", "deflate"],
+    doc: "How requests of 1 KiB or more are sent, unless a call says otherwise. Worth it where the network is the bottleneck: a megabyte of JSON takes the client some 5 ms of CPU time.",
+  }),
   dataKeepaliveMs,
   reconnectMaxMs,
   messageMaxBytes,

@@ -18,6 +18,16 @@ export interface CallEnd {
   readonly error?: FabricError;
 }
 
+/** What `grpc-encoding` may name here. "deflate" is zlib's format (RFC 1950). */
+export type MessageEncoding = "identity" | "deflate" | "gzip";
+
+/** How the messages of one direction of a call are sent. */
+export interface MessageCompression {
+  readonly encoding: MessageEncoding;
+  /** Whether this message, as it is encoded, may be compressed: not what an attacker can add to a secret, say. Default: every one. */
+  readonly compresses?: (message: Uint8Array) => boolean;
+}
+
 export interface CallStart {
   /** "/package.Service/Method". */
   readonly path: string;
@@ -33,6 +43,8 @@ export interface CallStart {
    * wait-for-ready.md).
    */
   readonly waitForReady?: boolean | undefined;
+  /** Of what is sent. Only connections in whole messages look at it. Default: the connection's. */
+  readonly compression?: MessageCompression | undefined;
 }
 
 /** What the caller of an outgoing call is told. After `ended`, nothing. */
@@ -108,6 +120,8 @@ export interface IncomingCall {
   peerCertificate?(): PeerCertificate | undefined;
   /** The connection that it came over, where that matters to calls of others. */
   readonly source?: CallSource | undefined;
+  /** How its messages are to be sent on; of calls of this process. */
+  readonly compression?: MessageCompression | undefined;
   /** Begins to deliver. Once. */
   listen(listener: IncomingListener): void;
   /** Initial metadata; at most once and before the first `send`, which otherwise sends empty ones. */

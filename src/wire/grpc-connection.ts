@@ -1,5 +1,6 @@
 import {
   Channel,
+  compressionAlgorithms,
   connectivityState,
   credentials,
   type ChannelCredentials,
@@ -7,7 +8,7 @@ import {
   type ChannelOptions,
 } from "@grpc/grpc-js";
 
-import type { CallListener, CallStart, Connection, OutgoingCall } from "../core/call";
+import type { CallListener, CallStart, Connection, MessageEncoding, OutgoingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
 import { asFabricError } from "../core/errors";
 import { GrpcCall } from "./grpc-call";
@@ -22,6 +23,8 @@ export interface GrpcConnectionOptions {
   readonly messageMaxBytes: number;
   /** Longest pause between attempts to connect. */
   readonly reconnectMaxMs: number;
+  /** Of requests; grpc-js knows it of connections, not of calls. Default "identity". */
+  readonly compression?: MessageEncoding | undefined;
 }
 
 /** grpc-js reads the clock itself and clamps nothing: timeouts near 2^31 ms overflow on its server. */
@@ -47,6 +50,7 @@ export class GrpcConnection implements Connection {
       "grpc.enable_http_proxy": 0,
       "grpc.enable_retries": 0,
       "grpc.enable_channelz": 0,
+      "grpc.default_compression_algorithm": compressionAlgorithms[options.compression ?? "identity"],
       "grpc.initial_reconnect_backoff_ms": Math.min(200, options.reconnectMaxMs),
       "grpc.min_reconnect_backoff_ms": Math.min(200, options.reconnectMaxMs),
       "grpc.max_reconnect_backoff_ms": options.reconnectMaxMs,

@@ -73,6 +73,17 @@ describe.each(WAYS)("A client on $client and a server on $server, $path, $securi
     expect(seen.log).toEqual(["headers", ...sent.map(() => "message"), "ended"]);
   });
 
+  it("carries compressed requests beside others", async () => {
+    const { connection } = await rig.open((server) => server.handle("/a.B/C", echo));
+    const sent = ["text ".repeat(10_000), "short", "more ".repeat(10_000)];
+    const compresses = (message: Uint8Array) => message[0] !== 0x6d;
+    const { call, ended, messages } = start(connection, { compression: { encoding: "gzip", compresses } });
+    for (const text of sent) call.send(bytes(text));
+    call.halfClose();
+    expect((await ended).status).toBe(Status.OK);
+    expect(texts(messages)).toEqual(sent);
+  });
+
   it("sends headers before the first message, and without one", async () => {
     let taken: Taken | undefined;
     const { connection } = await rig.open((server) =>

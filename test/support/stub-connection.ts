@@ -92,6 +92,8 @@ export class StubConnection implements Connection {
   readonly calls: StubCallee[] = [];
   /** Told of each call when it is made. */
   onCall: ((callee: StubCallee) => void) | undefined;
+  readonly #listeners: ((ready: boolean, reason: string) => void)[] = [];
+  #ready = true;
 
   constructor(address: string) {
     this.address = address;
@@ -105,10 +107,17 @@ export class StubConnection implements Connection {
   }
 
   isReady(): boolean {
-    return true;
+    return this.#ready;
   }
 
-  onReadiness(): void {}
+  onReadiness(listener: (ready: boolean, reason: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  setReady(ready: boolean): void {
+    this.#ready = ready;
+    for (const listener of this.#listeners) listener(ready, "the test says so");
+  }
 
   close(): void {}
 }

@@ -1,10 +1,24 @@
-import type { CallEnd, CallListener, CallStart, Connection, OutgoingCall } from "../../core/call";
+import type {
+  CallEnd,
+  CallListener,
+  CallStart,
+  Connection,
+  MessageCompression,
+  MessageEncoding,
+  OutgoingCall,
+} from "../../core/call";
 import { endOfAnswer, endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CancelTimer, Clock } from "../../core/clock";
 import { FabricError, type ErrorCode } from "../../core/errors";
 import { Status } from "../../core/status";
-import { ACCEPTED_ENCODINGS, MessageFault, unpacked } from "../framing/message-encoding";
+import {
+  ACCEPTED_ENCODINGS,
+  encodedFrameOf,
+  isAcceptedEncoding,
+  MessageFault,
+  unpacked,
+} from "../framing/message-encoding";
 import { frameOf, MessageReader, type ReceivedMessage } from "../framing/message-reader";
 import { userMetadataOf } from "../framing/user-metadata";
 
@@ -14,6 +28,8 @@ export interface MessageConnectionOptions {
   readonly messageMaxBytes: number;
   /** What peers see in their logs. */
   readonly userAgent: string;
+  /** Of calls that do not say how they are sent. Default "identity". */
+  readonly compression?: MessageEncoding | undefined;
 }
 
 /** A connection whose calls are in whole messages, made of one whose calls are in chunks. */
@@ -21,20 +37,25 @@ export class MessageConnection implements Connection {
   readonly address: string;
   readonly #inner: Connection;
   readonly #options: MessageConnectionOptions;
-  /** Of calls whose callers say nothing: the same for all, so that its head is known. */
-  readonly #ownMetadata: CallMetadata;
+  /** Of calls whose callers say nothing, by encoding: the same for all, so that its head is known. */
+  readonly #ownMetadata: Readonly<Record<MessageEncoding, CallMetadata>>;
+  readonly #compression: MessageCompression;
 
   constructor(inner: Connection, options: MessageConnectionOptions) {
     this.address = inner.address;
     this.#inner = inner;
     this.#options = options;
-    this.#ownMetadata = withOwn(new CallMetadata(), options.userAgent);
+    this.#compression = { encoding: options.compression ?? "identity" };
+    const own = (encoding: MessageEncoding) => withOwn(new CallMetadata(), encoding, options.userAgent);
+    this.#ownMetadata = { identity: own("identity"), deflate: own("deflate"), gzip: own("gzip") };
   }
 
   start(call: CallStart, listener: CallListener): OutgoingCall {
-    const { metadata } = call;
-    const sent = metadata.size === 0 ? this.#ownMetadata : withOwn(metadata.clone(), this.#options.userAgent);
-    return new OutgoingMessageCall(this.#inner, { ...call, metadata: sent }, this.#options, listener);
+    const { metadata, compression = this.#compression } = call;
+    const { encoding } = compression;
+    const isOwn = metadata.size === 0 && isAcceptedEncoding(encoding);
+    const sent = isOwn ? this.#ownMetadata[encoding] : withOwn(metadata.clone(), encoding, this.#options.userAgent);
+    return new OutgoingMessageCall(this.#inner, { ...call, metadata: sent, compression }, this.#options, listener);
   }
 
   isReady(): boolean {
@@ -50,11 +71,14 @@ export class MessageConnection implements Connection {
   }
 }
 
-function withOwn(metadata: CallMetadata, userAgent: string): CallMetadata {
+function withOwn(metadata: CallMetadata, encoding: MessageEncoding, userAgent: string): CallMetadata {
+  if (encoding !== "identity") metadata.set("grpc-encoding", encoding);
   metadata.append("grpc-accept-encoding", ACCEPTED_ENCODINGS);
   metadata.append("user-agent", userAgent);
   return metadata;
 }
+
+type SentCall = CallStart & { readonly compression: MessageCompression };
 
 /**
  * A call in whole messages.
@@ -67,16 +91,23 @@ class OutgoingMessageCall implements OutgoingCall, CallListener {
   readonly #reader = new MessageReader();
   readonly #inner: OutgoingCall;
   readonly #path: string;
+  readonly #compression: MessageCompression;
   readonly #cancelDeadline: CancelTimer | undefined;
   #encoding = "identity";
   #over = false;
   #paused = false;
   #heldEnd: CallEnd | undefined;
 
-  constructor(connection: Connection, call: CallStart, options: MessageConnectionOptions, listener: CallListener) {
+  constructor(connection: Connection, call: SentCall, options: MessageConnectionOptions, listener: CallListener) {
     this.#listener = listener;
     this.#options = options;
     this.#path = call.path;
+    this.#compression = call.compression;
+    const { encoding } = call.compression;
+    if (!isAcceptedEncoding(encoding)) {
+      const what = `compression is "${String(encoding)}": use one of ${ACCEPTED_ENCODINGS}`;
+      queueMicrotask(() => this.#fail("INVALID_ARGUMENT", what));
+    }
     const { timeoutMs } = call;
     if (timeoutMs !== undefined) {
       this.#cancelDeadline = options.clock.after(timeoutMs, () =>
@@ -96,7 +127,7 @@ class OutgoingMessageCall implements OutgoingCall, CallListener {
       queueMicrotask(() => this.#fail("MESSAGE_TOO_LARGE", what));
       return true;
     }
-    return this.#inner.send(frameOf(bytes));
+    return this.#inner.send(this.#framed(bytes));
   }
 
   halfClose(): void {
@@ -154,6 +185,12 @@ class OutgoingMessageCall implements OutgoingCall, CallListener {
   /** For the compiler, which believes that fields stay what they were found to be. */
   #isStopped(): boolean {
     return this.#paused || this.#over;
+  }
+
+  #framed(message: Uint8Array): Buffer {
+    const { encoding, compresses } = this.#compression;
+    if (encoding === "identity" || compresses?.(message) === false) return frameOf(message);
+    return isAcceptedEncoding(encoding) ? encodedFrameOf(message, encoding) : frameOf(message);
   }
 
   #deliver(): void {

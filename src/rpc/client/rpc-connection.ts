@@ -1,5 +1,5 @@
 import type { SecureContext } from "node:tls";
-import type { Connection } from "../../core/call";
+import type { Connection, MessageEncoding } from "../../core/call";
 import type { Clock } from "../../core/clock";
 import type { Random } from "../../core/random";
 import { dialer } from "./dial";
@@ -24,6 +24,8 @@ export interface RpcConnectionOptions {
   readonly tls?: DialingTls | undefined;
   readonly reconnectMaxMs: number;
   readonly userAgent: string;
+  /** Of requests of calls that do not say how they are sent. Default "identity". */
+  readonly compression?: MessageEncoding | undefined;
 }
 
 /** A connection in whole messages to one address. Calls made while it connects wait for the outcome. */

@@ -1,6 +1,14 @@
 import { setMaxListeners } from "node:events";
 
-import type { CallEnd, CallListener, CallStart, MethodTraits, OutgoingCall } from "../../core/call";
+import type {
+  CallEnd,
+  CallListener,
+  CallStart,
+  MessageCompression,
+  MessageEncoding,
+  MethodTraits,
+  OutgoingCall,
+} from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
 import { FabricError } from "../../core/errors";
 import { MessageQueue } from "../../core/message-queue";
@@ -20,6 +28,17 @@ export interface CallOptions {
   /** Ends the call with DEADLINE_EXCEEDED after this long, retries and waiting included. Default: no deadline. */
   readonly timeoutMs?: number;
   readonly metadata?: CallMetadata | Readonly<Record<string, string>>;
+  /**
+   * Where there is no connection, or nobody who could take the call: true waits until there is, within the deadline; false fails at once
+   * with UNAVAILABLE. Default: a fabric's calls wait for 5 s at most, those on a connection of their own for an attempt to connect that is
+   * under way.
+   */
+  readonly waitForReady?: boolean;
+  /**
+   * How requests of 1 KiB or more are sent; shorter ones, and those that would not become shorter, go as they are. Default: as the client's
+   * settings say. With HEDDLE_TRANSPORT=grpc-js those alone count.
+   */
+  readonly compression?: MessageEncoding | MessageCompression;
   /** Told the initial metadata of the answer. */
   readonly onHeaders?: (headers: CallMetadata) => void;
   /** Told the trailers, also of a failed call. */
@@ -146,14 +165,9 @@ class TypedCall implements CallListener {
     this.#target = target;
     this.#options = options;
     this.#answers = answers;
-    const { path, traits } = target;
-    const single = traits.requestStream ? undefined : this.#encode(request);
-    const { signal, timeoutMs } = options;
-    const metadata = metadataOf(options.metadata);
-    this.#call = starter.start(
-      timeoutMs === undefined ? { path, traits, metadata } : { path, traits, metadata, timeoutMs },
-      this,
-    );
+    const single = target.traits.requestStream ? undefined : this.#encode(request);
+    const { signal } = options;
+    this.#call = starter.start(startOf(target, options), this);
     if (signal?.aborted) this.#cancel();
     else if (signal) this.#cancelWith(signal);
     if (single === undefined) {
@@ -239,6 +253,18 @@ class TypedCall implements CallListener {
       this.leave();
     }
   }
+}
+
+function startOf({ path, traits }: Target, options: CallOptions): Parameters<CallStarter["start"]>[0] {
+  const { timeoutMs, waitForReady, compression } = options;
+  const metadata = metadataOf(options.metadata);
+  const start = timeoutMs === undefined ? { path, traits, metadata } : { path, traits, metadata, timeoutMs };
+  if (waitForReady === undefined && compression === undefined) return start;
+  return {
+    ...start,
+    waitForReady,
+    compression: typeof compression === "string" ? { encoding: compression } : compression,
+  };
 }
 
 /** Calls share it, and with it what is made of it: nobody changes it. */

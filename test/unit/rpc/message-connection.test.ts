@@ -1,6 +1,6 @@
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
-import type { CallEnd, CallStart, OutgoingCall } from "../../../src/core/call";
+import type { CallEnd, CallStart, MessageEncoding, OutgoingCall } from "../../../src/core/call";
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { Status } from "../../../src/core/status";
 import { MessageConnection } from "../../../src/rpc/client/message-connection";
@@ -27,12 +27,12 @@ interface Called {
 /** A call in messages, whose peer in chunks is the test. */
 function called(
   start: Partial<CallStart> = {},
-  options: { messageMaxBytes?: number; onMessage?: () => void } = {},
+  options: { messageMaxBytes?: number; onMessage?: () => void; compression?: MessageEncoding } = {},
 ): Called {
-  const { messageMaxBytes = 1_000, onMessage } = options;
+  const { messageMaxBytes = 1_000, onMessage, compression } = options;
   const clock = new ManualClock();
   const inner = new StubConnection("10.0.0.7:1");
-  const connection = new MessageConnection(inner, { clock, messageMaxBytes, userAgent: "test/1" });
+  const connection = new MessageConnection(inner, { clock, messageMaxBytes, compression, userAgent: "test/1" });
   const told: string[] = [];
   const ends: CallEnd[] = [];
   const headers: CallMetadata[] = [];
@@ -84,6 +84,46 @@ describe("An outgoing call in messages", () => {
     call.halfClose();
     expect(callee.requests.map((bytes) => Buffer.from(bytes).toString("latin1"))).toEqual([framed("one")]);
     expect(callee.halfClosed).toBe(true);
+  });
+
+  describe("compressed", () => {
+    const long = Buffer.alloc(5_000, "text ");
+    const flagsOf = (callee: StubCallee) => callee.requests.map(([flag]) => flag);
+    const sent = (start: Partial<CallStart>, options: { compression?: MessageEncoding } = {}) => {
+      const { call, callee } = called(start, { messageMaxBytes: 10_000, ...options });
+      call.send(long);
+      call.send(Buffer.from("short"));
+      return { encoding: callee.start.metadata.text("grpc-encoding"), flags: flagsOf(callee), callee };
+    };
+
+    it("sends so what is long, and names the encoding", () => {
+      const { callee, ...seen } = sent({ compression: { encoding: "gzip" } });
+      expect(seen).toEqual({ encoding: "gzip", flags: [1, 0] });
+      expect(gunzipSync(callee.requests[0]!.subarray(5)).equals(long)).toBe(true);
+    });
+
+    it("asks the caller which messages may be", () => {
+      const compresses = (message: Uint8Array) => message.length < 100;
+      expect(sent({ compression: { encoding: "gzip", compresses } }).flags).toEqual([0, 0]);
+    });
+
+    it.each([
+      ["as the connection does", {}, "deflate", "deflate"],
+      ["unless the call says otherwise", { compression: { encoding: "gzip" } as const }, "deflate", "gzip"],
+      ["or wants none", { compression: { encoding: "identity" } as const }, "deflate", undefined],
+      ["beside what its caller says", { metadata: CallMetadata.of({ a: "b" }) }, "gzip", "gzip"],
+    ] as const)("is sent %s", (_how, start, compression, encoding) => {
+      expect(sent(start, { compression }).encoding).toBe(encoding);
+    });
+
+    it("refuses an encoding that it does not know, by name", async () => {
+      const { callee, ends } = called({ compression: { encoding: "br" as MessageEncoding } });
+      await turn();
+      expect(ends.map(({ error }) => error?.message)).toEqual([
+        '[INVALID_ARGUMENT] compression is "br": use one of identity,deflate,gzip',
+      ]);
+      expect(callee.cancelled).toBe(true);
+    });
   });
 
   it("tells nothing while it is paused, the end included", async () => {

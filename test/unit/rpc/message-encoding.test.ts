@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { gunzipSync, inflateSync } from "node:zlib";
 import fc from "fast-check";
+import type { MessageEncoding } from "../../../src/core/call";
 import {
   COMPRESSED_MIN_BYTES,
   encodedFrameOf,
   isAcceptedEncoding,
-  type MessageEncoding,
   unpacked,
 } from "../../../src/rpc/framing/message-encoding";
 import { MessageReader } from "../../../src/rpc/framing/message-reader";
