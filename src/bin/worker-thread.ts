@@ -22,7 +22,8 @@ async function start({ source, label }: ThreadData): Promise<void> {
       clock: systemClock,
       methods: new Map(services.flatMap(({ methods }) => [...methods])),
       post: (batch) => send(batch, batch.bytes.byteLength > 0 ? [batch.bytes] : []),
-      whenTurnEnds: (callback) => process.nextTick(callback),
+      // Ticks come before promises, except those that promises ask for.
+      whenTurnEnds: (callback) => queueMicrotask(() => process.nextTick(callback)),
       afterInput: (callback) => setImmediate(callback),
     });
     port.on("message", (message: ToThread) => {

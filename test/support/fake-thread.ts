@@ -25,7 +25,7 @@ export class FakeThread implements ThreadChannel {
       clock,
       methods,
       post: (batch) => this.#fromThread(batch, batch.bytes.byteLength > 0 ? [batch.bytes] : []),
-      whenTurnEnds: (callback) => process.nextTick(callback),
+      whenTurnEnds: (callback) => queueMicrotask(() => process.nextTick(callback)),
       afterInput: (callback) => setImmediate(callback),
     });
   }
@@ -106,6 +106,7 @@ export function fakeThread(clock: Clock, methods: Methods): { thread: FakeThread
     ready: () => {},
     failed: () => {},
     ended: () => {},
+    took: () => {},
     whenTurnEnds: (callback) => process.nextTick(callback),
   });
   thread.ready();

@@ -20,12 +20,15 @@ export interface CallRunnerParts {
   afterInput(callback: () => void): void;
 }
 
-/** How long calls are begun one after the other before the port is read for cancels. */
-const SLICE_MS = 5;
+/** How long calls are begun one after the other before answers go out and the port is read. */
+const SLICE_MS = 2;
 
 /**
- * Runs calls in a handler's thread. They begin one after the other, each after the one before it has done what it can without waiting,
- * so that the answers of those done go out, and calls cancelled meanwhile do not begin, however long each computes.
+ * Runs calls in a handler's thread.
+ * - R1 calls begin one after the other, each after the one before it has done what it can without waiting; so the answer of one that
+ *   computes does not wait for the next.
+ * - R2 everything on the port is read before a call begins; so one that was cancelled meanwhile does not.
+ * - R3 that a batch was taken is said after what it sets off: a thread that computes has not taken it.
  */
 export class CallRunner {
   readonly #parts: CallRunnerParts;
@@ -33,6 +36,8 @@ export class CallRunner {
   readonly #calls = new Map<number, ThreadCall>();
   /** Bounded by the calls that the worker admits. */
   readonly #notBegun: ThreadCall[] = [];
+  #batchesTaken = 0;
+  #callsBegun = 0;
   #isRunning = false;
   #sliceStartedMs = 0;
 
@@ -42,14 +47,16 @@ export class CallRunner {
   }
 
   receive(batch: Batch): void {
+    this.#batchesTaken += 1;
     const reader = new BatchReader(batch);
-    this.#outbox.write((writer) => writer.add(OP.taken));
     while (reader.hasMore) this.#apply(reader);
-    if (this.#isRunning || this.#notBegun.length === 0) return;
+    if (this.#isRunning) return;
+    if (this.#notBegun.length === 0) {
+      this.#sayTaken();
+      return;
+    }
     this.#isRunning = true;
-    this.#outbox.hold();
-    this.#sliceStartedMs = this.#parts.clock.monotonicMs();
-    this.#next();
+    this.#parts.afterInput(this.#runSlice); // R2
   }
 
   #apply(reader: BatchReader): void {
@@ -86,28 +93,33 @@ export class CallRunner {
     this.#notBegun.push(call);
   }
 
-  readonly #next = (): void => {
-    this.#outbox.postIfSlow();
-    if (this.#notBegun.length === 0) {
-      this.#isRunning = false;
-      this.#outbox.release();
-      return;
-    }
-    if (this.#parts.clock.monotonicMs() - this.#sliceStartedMs >= SLICE_MS) {
-      this.#outbox.release();
-      this.#parts.afterInput(this.#nextSlice);
-      return;
-    }
-    const call = this.#notBegun.shift()!;
-    if (!call.isOver) this.#begin(call);
-    this.#parts.whenTurnEnds(this.#next);
-  };
-
-  readonly #nextSlice = (): void => {
+  readonly #runSlice = (): void => {
     this.#outbox.hold();
     this.#sliceStartedMs = this.#parts.clock.monotonicMs();
     this.#next();
   };
+
+  readonly #next = (): void => {
+    const isDone = this.#notBegun.length === 0;
+    if (isDone || this.#parts.clock.monotonicMs() - this.#sliceStartedMs >= SLICE_MS) {
+      this.#sayTaken(); // R3
+      this.#outbox.release();
+      this.#isRunning = !isDone;
+      if (!isDone) this.#parts.afterInput(this.#runSlice);
+      return;
+    }
+    const call = this.#notBegun.shift()!;
+    this.#callsBegun += 1;
+    if (!call.isOver) this.#begin(call);
+    this.#parts.whenTurnEnds(this.#next); // R1
+  };
+
+  #sayTaken(): void {
+    const [batches, calls] = [this.#batchesTaken, this.#callsBegun];
+    this.#batchesTaken = 0;
+    this.#callsBegun = 0;
+    this.#outbox.write((writer) => writer.add(OP.taken, batches, calls));
+  }
 
   #begin(call: ThreadCall): void {
     const run = this.#parts.methods.get(call.path);

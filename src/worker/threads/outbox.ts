@@ -36,9 +36,9 @@ export class Outbox {
       this.#isScheduled = true;
       this.#parts.whenTurnEnds(this.#turnEnded);
     }
-    this.#firstWrittenMs ??= this.#parts.clock.monotonicMs();
-    if (this.#writer.byteLength >= BATCH_BYTES) this.#post();
-    else this.postIfSlow();
+    const nowMs = this.#parts.clock.monotonicMs();
+    this.#firstWrittenMs ??= nowMs;
+    if (nowMs - this.#firstWrittenMs >= SLOW_TURN_MS || this.#writer.byteLength >= BATCH_BYTES) this.#post();
   }
 
   /** Until `release`, the end of a turn posts nothing: for who goes on in the next. */
@@ -49,12 +49,6 @@ export class Outbox {
   release(): void {
     this.#isHeld = false;
     this.#turnEnded();
-  }
-
-  /** Posts what was written if the turn in which it was takes long. */
-  postIfSlow(): void {
-    if (this.#firstWrittenMs === undefined) return;
-    if (this.#parts.clock.monotonicMs() - this.#firstWrittenMs >= SLOW_TURN_MS) this.#post();
   }
 
   readonly #turnEnded = (): void => {

@@ -33,7 +33,7 @@ export const OP = {
   credit: 7,
   /** Thread: id. The handler was told of the cancel; the last of a call. */
   cancelled: 8,
-  /** Thread: it has read a batch. */
+  /** Thread: how many batches it has read, and how many calls it has begun, since it said so last. */
   taken: 9,
 } as const;
 

@@ -29,14 +29,24 @@ export interface ThreadHandleParts {
   failed(reason: string): void;
   /** Having lost so many calls. */
   ended(reason: string, calls: number): void;
+  /** It may accept more calls than before. */
+  took(): void;
   /** As `setImmediate`. */
   whenTurnEnds(callback: () => void): void;
 }
 
-/** A thread that has not read its port for so long computes, and gets calls only when all do. */
+/** A thread that has not taken what it was sent for so long computes: it gets no calls. Asked that often while it has calls. */
 const BUSY_MS = 20;
+/**
+ * Calls that a thread is given before it has begun them: enough to fill a post while calls are short; one, once a round of them took
+ * as long as `ROUND_MS`, since each would wait for those before it.
+ */
+const NOT_BEGUN_MAX = 16;
+const ROUND_MS = 5;
 /** What a thread that was told to stop may take to run its exit handlers. */
 const STOP_MS = 1_000;
+
+const NO_OPERATIONS: Batch = { kind: "calls", words: [], bytes: new ArrayBuffer(0) };
 
 /**
  * A thread as the main thread sees it.
@@ -52,6 +62,10 @@ export class ThreadHandle {
   #hasEnded = false;
   #batchesNotTaken = 0;
   #notTakenSinceMs = 0;
+  #notBegun = 0;
+  #notBegunMax = NOT_BEGUN_MAX;
+  #isAsking = false;
+  #cancelQuestion = () => {};
   #cancelTerminate = () => {};
 
   constructor(parts: ThreadHandleParts) {
@@ -70,14 +84,18 @@ export class ThreadHandle {
     return this.#calls.size;
   }
 
-  isBusy(nowMs: number): boolean {
-    return this.#batchesNotTaken > 0 && nowMs - this.#notTakenSinceMs >= BUSY_MS;
+  /** Whether it would begin another call soon. */
+  accepts(nowMs: number): boolean {
+    if (!this.isReady || this.#notBegun >= this.#notBegunMax) return false;
+    return this.#batchesNotTaken === 0 || nowMs - this.#notTakenSinceMs < BUSY_MS;
   }
 
   run(call: IncomingCall): void {
     this.#lastId += 1;
     const carried = new CarriedCall(this.#lastId, call, this.#outbox);
     this.#calls.set(this.#lastId, carried);
+    this.#notBegun += 1;
+    if (!this.#isAsking) this.#askSoon();
     carried.begin();
   }
 
@@ -86,6 +104,17 @@ export class ThreadHandle {
     const { channel, clock } = this.#parts;
     channel.post({ kind: "stop" }, []);
     this.#cancelTerminate = clock.after(STOP_MS, () => channel.terminate());
+  }
+
+  /** Asks the thread whether it computes, which nothing else tells while it is sent nothing. */
+  #askSoon(): void {
+    this.#isAsking = true;
+    this.#cancelQuestion = this.#parts.clock.after(BUSY_MS, () => {
+      this.#isAsking = false;
+      if (this.#calls.size === 0) return;
+      if (this.#batchesNotTaken === 0) this.#post(NO_OPERATIONS);
+      this.#askSoon();
+    });
   }
 
   #post(batch: Batch): void {
@@ -120,8 +149,7 @@ export class ThreadHandle {
   #apply(reader: BatchReader): void {
     const op = reader.number();
     if (op === OP.taken) {
-      this.#batchesNotTaken -= 1;
-      this.#notTakenSinceMs = this.#parts.clock.monotonicMs();
+      this.#took(reader.number(), reader.number());
       return;
     }
     const id = reader.number();
@@ -146,8 +174,19 @@ export class ThreadHandle {
     }
   }
 
+  #took(batches: number, callsBegun: number): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const isSlow = nowMs - this.#notTakenSinceMs >= ROUND_MS;
+    this.#notBegunMax = isSlow ? 1 : Math.min(NOT_BEGUN_MAX, 2 * this.#notBegunMax);
+    this.#notTakenSinceMs = nowMs;
+    this.#batchesNotTaken -= batches;
+    this.#notBegun -= callsBegun;
+    this.#parts.took();
+  }
+
   #end(reason: string): void {
     this.#hasEnded = true;
+    this.#cancelQuestion();
     this.#cancelTerminate();
     const lost = [...this.#calls.values()];
     this.#calls.clear();

@@ -8,6 +8,7 @@ import type { Random } from "../../core/random";
 import type { ServedService } from "../service-host";
 import type { ThreadServices } from "./port-messages";
 import { ThreadHandle, type ThreadChannel } from "./thread-handle";
+import { WaitingCall } from "./waiting-call";
 
 export interface ThreadPoolParts {
   readonly clock: Clock;
@@ -35,6 +36,9 @@ const STEADY_MS = 10_000;
 /** Whoever waits for the handlers to load is told after this. */
 const SLOW_START_MS = 10_000;
 
+/** Calls that wait because all threads compute; more are refused. */
+const WAITING_MAX = 10_000;
+
 /** One place among the threads, filled again when the thread in it ends. */
 interface Seat {
   readonly number: number;
@@ -46,9 +50,10 @@ interface Seat {
 
 /**
  * Threads that run a worker's handlers.
- * - P1 a call goes to a thread that reads its port, if there is one, and of those to the one with the fewest calls; it stays there.
+ * - P1 a call goes to the thread with the fewest calls of those that would begin it soon; while there is none it waits here, and the
+ *   longest waiting goes first. Once it is with a thread it stays there.
  * - P2 a thread that ends takes its own calls with it and no others; another is started in its place.
- * - P3 while no thread is up, calls are refused, as not run.
+ * - P3 while no thread is up, calls are refused, as not run; those that wait too.
  */
 export class ThreadPool {
   readonly #parts: ThreadPoolParts;
@@ -58,6 +63,8 @@ export class ThreadPool {
   #whenStopped: (() => void) | undefined;
   #isStopping = false;
   #refusal: FabricError | undefined;
+  /** In the order in which they came. */
+  readonly #waiting = new Set<WaitingCall>();
   #next = 0;
 
   constructor(parts: ThreadPoolParts) {
@@ -69,11 +76,6 @@ export class ThreadPool {
       startedAtMs: 0,
       cancelTimer: () => {},
     }));
-  }
-
-  /** Calls that threads have, also those whose callers are gone while their handlers compute. */
-  get inFlight(): number {
-    return this.#seats.reduce((sum, { handle }) => sum + (handle?.inFlight ?? 0), 0);
   }
 
   /** Told when no thread is up any more, and, with `undefined`, when one is again. */
@@ -112,13 +114,11 @@ export class ThreadPool {
   }
 
   run(call: IncomingCall): void {
-    const handle = this.#pick();
-    if (handle) {
-      handle.run(call);
-      return;
-    }
-    call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
-    call.finish(endOfError(this.#refusal ?? new FabricError("NO_THREAD", "the worker's threads have stopped")));
+    const handle = this.#waiting.size === 0 ? this.#pick() : undefined;
+    if (handle) handle.run(call);
+    else if (!this.#hasThread()) refuse(call, this.#refusal ?? new FabricError("NO_THREAD", "the threads have ended"));
+    else if (this.#waiting.size < WAITING_MAX) this.#waiting.add(new WaitingCall(call, this.#gone));
+    else refuse(call, new FabricError("WORKER_FULL", `all threads compute, and ${WAITING_MAX} calls wait for them`));
   }
 
   /** Ends the threads, and the calls that they have. Resolves when all have ended. Twice is once. */
@@ -142,23 +142,35 @@ export class ThreadPool {
     return this.#seats.flatMap(({ handle }) => (handle ? [handle] : []));
   }
 
+  #hasThread(): boolean {
+    return this.#seats.some(({ handle }) => handle?.isReady);
+  }
+
   /** Threads with equally many calls take turns. */
   #pick(): ThreadHandle | undefined {
     const nowMs = this.#parts.clock.monotonicMs();
     const count = this.#seats.length;
     let best: ThreadHandle | undefined;
-    let bestIsBusy = false;
     for (let offset = 0; offset < count; offset += 1) {
       const { handle } = this.#seats[(this.#next + offset) % count]!;
-      if (!handle?.isReady) continue;
-      const isBusy = handle.isBusy(nowMs);
-      if (best && (isBusy === bestIsBusy ? handle.inFlight >= best.inFlight : isBusy)) continue;
-      best = handle;
-      bestIsBusy = isBusy;
+      if (handle?.accepts(nowMs) && (!best || handle.inFlight < best.inFlight)) best = handle;
     }
     this.#next = (this.#next + 1) % count;
     return best; // P1
   }
+
+  #runWaiting(): void {
+    for (const call of this.#waiting) {
+      const handle = this.#pick();
+      if (!handle) return;
+      this.#waiting.delete(call);
+      handle.run(call);
+    }
+  }
+
+  readonly #gone = (call: WaitingCall): void => {
+    this.#waiting.delete(call);
+  };
 
   #fill(seat: Seat): void {
     const { clock, logger, open, whenTurnEnds } = this.#parts;
@@ -173,6 +185,7 @@ export class ThreadPool {
       ready: (served) => this.#ready(served),
       failed: (reason) => this.#failed(number, reason),
       ended: (reason, calls) => this.#ended(seat, reason, calls),
+      took: () => this.#runWaiting(),
     });
   }
 
@@ -207,7 +220,7 @@ export class ThreadPool {
     const restartMs = seat.backoff.nextMs();
     logger.error(`💥 thread ${seat.number} ended: ${reason}`, { lostCalls: calls, restartMs: Math.round(restartMs) });
     seat.cancelTimer = clock.after(restartMs, () => this.#fill(seat));
-    if (!this.#seats.some(({ handle }) => handle?.isReady)) {
+    if (!this.#hasThread()) {
       this.#refuse(new FabricError("NO_THREAD", `no thread of the worker is up: ${reason}`));
     }
   }
@@ -215,5 +228,14 @@ export class ThreadPool {
   #refuse(refusal: FabricError | undefined): void {
     this.#refusal = refusal;
     this.#tellRefusal(refusal);
+    if (!refusal) return;
+    for (const call of this.#waiting) refuse(call, refusal);
+    this.#waiting.clear();
   }
+}
+
+/** Ends a call that has not run. */
+function refuse(call: IncomingCall, error: FabricError): void {
+  call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
+  call.finish(endOfError(error));
 }

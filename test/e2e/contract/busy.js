@@ -10,7 +10,7 @@ process.on("exit", () => write(`exit ${threadId}`));
 exports.where = () => ({ thread: threadId });
 
 exports.loop = ({ number }) => {
-  write(`loop ${threadId}`);
+  write(`loop ${number} ${threadId}`);
   const endMs = performance.now() + number;
   while (performance.now() < endMs);
   return { thread: threadId };
@@ -31,10 +31,10 @@ exports.end = async ({ how }) => {
   await new Promise(() => {});
 };
 
-exports.hang = async (_ask, { signal }) => {
-  write(`hang ${threadId}`);
+exports.hang = async ({ number }, { signal }) => {
+  write(`hang ${number} ${threadId}`);
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-  write(`cancelled ${threadId}`);
+  write(`cancelled ${number}`);
   return {};
 };
 

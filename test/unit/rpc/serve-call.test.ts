@@ -5,9 +5,8 @@ import { Status } from "../../../src/core/status";
 import type { CallContext } from "../../../src/rpc/service/call-context";
 import { serveCall, type ServedMethod } from "../../../src/rpc/service/serve-call";
 import { endOfHandlerError } from "../../../src/core/call-end";
-import { systemClock } from "../../../src/platform/system-clock";
 import { fakeThread } from "../../support/fake-thread";
-import { settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../support/manual-clock";
 import { StubCaller } from "../../support/stub-caller";
 
 const bytes = (text: string) => Buffer.from(text);
@@ -22,7 +21,8 @@ type Run = (call: IncomingCall) => void;
 /** Brings a call to where it is served. */
 const CARRIERS: Readonly<Record<string, (call: IncomingCall, run: Run) => void>> = {
   "as it comes": (call, run) => run(call),
-  "in a thread, over its port": (call, run) => fakeThread(systemClock, new Map([[call.path, run]])).handle.run(call),
+  "in a thread, over its port": (call, run) =>
+    fakeThread(new ManualClock(), new Map([[call.path, run]])).handle.run(call),
 };
 let carry: (call: IncomingCall, run: Run) => void;
 
