@@ -1,8 +1,8 @@
 /**
- * Runs the official gRPC interop cases: clients and servers of two stacks and our own worker, straight and through the director,
+ * Runs the official gRPC interop cases: clients and servers of three stacks and our own, straight and through the director,
  * over plain text and TLS; and grpcurl through the director. Prints a table of the lanes and one of the cases, then everything that
  * went wrong; the last line is JSON. Fails unless every case passes, or is in known-failures.ts and fails without the director too.
- * Where Go is absent, and its programs were not built before, it says so and leaves them out.
+ * Where Go or Python is absent, and what is made with it was not made before, it says so and leaves that out.
  *
  * Run: make conformance-interop (INTEROP="--clients heddle,grpc-go --servers grpc-js" for a part)
  */
@@ -14,6 +14,8 @@ import { parseArgs } from "node:util";
 import { type Certificates, makeCertificates } from "../../test/support/certificates";
 import { INTEROP_STACKS } from "../../test/support/interop/interop-stacks";
 import { buildGoInterop, type GoInterop } from "./go-interop";
+import { PythonClient, startPythonServer } from "./python-interop";
+import { ensurePythonGrpc } from "../python-grpc";
 import { findGrpcurl } from "../grpcurl";
 import { GrpcurlClient } from "./grpcurl-client";
 import { GrpcGoClient, InProcessClient } from "./interop-clients";
@@ -38,18 +40,22 @@ const SLOTS_CASE = "no_slot_held_after_all";
 /** The foreign programs; undefined where they could not be had. */
 interface Programs {
   readonly go: GoInterop | undefined;
+  /** With gRPC. */
+  readonly python: string | undefined;
   readonly grpcurl: string | undefined;
 }
 
 async function startServer(
   name: ServerName,
-  go: GoInterop | undefined,
+  { go, python }: Programs,
   cluster: InteropCluster,
   tls: Certificates | undefined,
 ): Promise<InteropServer | undefined> {
   switch (name) {
     case "grpc-go":
       return go && (await startGoServer(go.server, cluster.processes, tls));
+    case "grpcio":
+      return python === undefined ? undefined : await startPythonServer(python, cluster.processes, tls);
     case "grpc-js":
       return await startGrpcJsServer(tls);
     case "heddle":
@@ -67,7 +73,7 @@ async function runAgainst(
 ): Promise<InteropRun[]> {
   const tls = transport === "tls" ? certificates : undefined;
   const cluster = await InteropCluster.start(tls);
-  const server = await startServer(name, programs.go, cluster, tls);
+  const server = await startServer(name, programs, cluster, tls);
   const runs: InteropRun[] = [];
   try {
     if (!server) return [];
@@ -92,7 +98,11 @@ async function runAgainst(
   }
 }
 
-function clientOf(lane: Lane, { go, grpcurl }: Programs, { processes }: InteropCluster): InteropClient | undefined {
+function clientOf(
+  lane: Lane,
+  { go, python, grpcurl }: Programs,
+  { processes }: InteropCluster,
+): InteropClient | undefined {
   switch (lane.client) {
     case "grpc-js":
     case "heddle":
@@ -100,6 +110,8 @@ function clientOf(lane: Lane, { go, grpcurl }: Programs, { processes }: InteropC
       return new InProcessClient(INTEROP_STACKS[lane.client], lane.path);
     case "grpc-go":
       return go && new GrpcGoClient(go.client, processes);
+    case "grpcio":
+      return python === undefined ? undefined : new PythonClient(python, processes);
     case "grpcurl":
       return grpcurl === undefined || lane.path === "direct" ? undefined : new GrpcurlClient(grpcurl, lane);
   }
@@ -127,7 +139,10 @@ async function main(): Promise<void> {
   if (!go) console.log("There is no Go here, so grpc-go's client and server are left out.");
   const found = findGrpcurl();
   if ("missing" in found) console.log(`grpcurl is left out: ${found.missing}`);
-  const programs: Programs = { go, grpcurl: "path" in found ? found.path : undefined };
+  const pythonGrpc = ensurePythonGrpc();
+  if ("missing" in pythonGrpc) console.log(`grpcio's client and server are skipped: ${pythonGrpc.missing}`);
+  const python = "python" in pythonGrpc ? pythonGrpc.python : undefined;
+  const programs: Programs = { go, python, grpcurl: "path" in found ? found.path : undefined };
   const folder = await mkdtemp(join(tmpdir(), "heddle-interop-"));
   try {
     const certificates = await makeCertificates(folder);

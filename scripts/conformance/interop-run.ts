@@ -1,11 +1,11 @@
 /** One case of one client against one server, on one way: what the table, the list of known failures and the report are about. */
 
 /**
- * "heddle" is our client on our engine, "heddle-js" the same on grpc-js. grpcurl has cases of its own, and only through the director:
+ * "grpcio" is Python's, on gRPC's C core. "heddle" is our client on our engine, "heddle-js" the same on grpc-js. grpcurl has cases of its own, and only through the director:
  * what it needs to know, it asks the director's reflection.
  */
-export const CLIENTS = ["grpc-go", "grpc-js", "heddle", "heddle-js", "grpcurl"] as const;
-export const SERVERS = ["grpc-go", "grpc-js", "heddle"] as const;
+export const CLIENTS = ["grpc-go", "grpcio", "grpc-js", "heddle", "heddle-js", "grpcurl"] as const;
+export const SERVERS = ["grpc-go", "grpcio", "grpc-js", "heddle"] as const;
 /** Straight to the server, as a baseline; or through a director that it is attached to. */
 export const PATHS = ["direct", "director"] as const;
 export const TRANSPORTS = ["plain", "tls"] as const;
