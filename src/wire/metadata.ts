@@ -1,18 +1,7 @@
 import { Metadata } from "@grpc/grpc-js";
 
 import { CallMetadata } from "../core/call-metadata";
-
-/** Set by the transport, meaningless or wrong when sent on. */
-const TRANSPORT_KEYS: ReadonlySet<string> = new Set([
-  "content-type",
-  "date",
-  "te",
-  "user-agent",
-  "grpc-accept-encoding",
-  "grpc-encoding",
-  "grpc-timeout",
-  "accept-encoding",
-]);
+import { TRANSPORT_KEYS } from "../rpc/framing/user-metadata";
 
 /** What a user set, without what the transport added. */
 export function fromGrpcMetadata(metadata: Metadata): CallMetadata {

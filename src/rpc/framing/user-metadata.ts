@@ -1,7 +1,7 @@
 import { CallMetadata } from "../../core/call-metadata";
 
 /** Of the transport: not for users, and made anew by whoever sends. */
-const TRANSPORT_KEYS: ReadonlySet<string> = new Set([
+export const TRANSPORT_KEYS: ReadonlySet<string> = new Set([
   "content-type",
   "date",
   "te",
@@ -9,6 +9,7 @@ const TRANSPORT_KEYS: ReadonlySet<string> = new Set([
   "grpc-accept-encoding",
   "grpc-encoding",
   "grpc-message",
+  "grpc-timeout",
   "accept-encoding",
 ]);
 
