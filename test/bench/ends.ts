@@ -1,11 +1,12 @@
 /**
  * What both ends of a call cost on our engine, beside `@grpc/grpc-js`, a bare `node:http2` server and grpc-go: CPU time per call of
  * servers under the same load, of clients before the same server, and of whole calls (client, worker, and the director between
- * them) all processes together. Everything echoes: unary calls of 100 B and 16 KiB, 100 answers, and a bidi call of 100 messages of
- * which each waits for the answer to the one before. 64 calls are in flight.
+ * them) all processes together. Everything echoes: unary calls of 100 B and 16 KiB, and of 100 B with metadata of which some differ
+ * for each call, so that nobody knows its headers from the call before; 100 answers; and a bidi call of 100 messages of which each
+ * waits for the answer to the one before. 64 calls are in flight.
  *
- * - Servers: h2load, 4 connections × 16 streams; where a message depends on an answer, which h2load cannot do, one client of ours
- *   that does no more than that.
+ * - Servers: h2load, 4 connections × 16 streams; where a message depends on an answer or metadata differ, which h2load cannot do, a
+ *   client of ours that does no more than that.
  * - Clients: one connection each, to one bare server of ours. "heddle" is the client of the fabric in direct mode; "engine" the same
  *   typed client on a plain connection. All calls have a deadline.
  * - Whole calls: "engine" is the plain client and a worker as `createWorker` makes it; "grpc-js" the plain client and a plain server,
@@ -29,16 +30,15 @@ import { Processes } from "../support/processes";
 import { measureBlock, type Contestant } from "./ends/contestant";
 import { buildGoEnds } from "./ends/go-ends";
 import { cpuFigures, printAims, printRow, type Result } from "./ends/report";
-import { ENDS_ROWS } from "./ends/rows";
+import { ENDS_ROWS, type EndsRow } from "./ends/rows";
 import { SECTIONS, type Ends, type Section } from "./ends/sections";
 import { takeTurns } from "./measure/take-turns";
 import { isInstalled } from "./relay/contestants";
-import type { Row } from "./relay/load";
 
 interface Options {
   readonly rounds: number;
   readonly blockMs: number;
-  readonly rows: readonly Row[];
+  readonly rows: readonly EndsRow[];
   readonly sections: readonly Section[];
   /** Messages, until the code is compiled. */
   readonly warmUpMessages: number;
@@ -79,7 +79,7 @@ function readOptions(): Options {
 async function measureRow(
   contestants: readonly Contestant[],
   section: Section,
-  row: Row,
+  row: EndsRow,
   options: Options & { endAtMs: number },
 ): Promise<Result> {
   const { rounds, blockMs, warmUpMessages, endAtMs } = options;

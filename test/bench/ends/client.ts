@@ -9,11 +9,11 @@
  *   director's.
  */
 import { createInterface } from "node:readline";
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { connect, type TypedClient } from "../../../src/api/client";
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { quantile } from "../measure/statistics";
-import type { LoadOrder, LoadOutcome } from "../measure/load-process";
+import { ID_KEY, TOKEN, type LoadOrder, type LoadOutcome } from "../measure/load-process";
 import { ECHO_SERVICE } from "../relay/echo-contract";
 import { EchoServiceDefinition } from "./echo-definition";
 import { connectEngine, engineClient } from "./engine-parts";
@@ -25,12 +25,16 @@ interface Order extends LoadOrder {
   readonly request: Buffer;
 }
 
+/** Of this process's calls, each with an id of its own. */
+let lastId = 0;
+const nextId = () => (lastId += 1).toString(16).padStart(16, "0");
+
 /** Makes one call; resolves to the bytes of its answers. */
 type Call = (order: Order, take: Taker) => Promise<number>;
 
 function typedCall(client: TypedClient<typeof EchoServiceDefinition>): Call {
-  return async ({ kind, request, answers, timeoutMs }, take) => {
-    const options = { timeoutMs };
+  return async ({ kind, request, answers, timeoutMs, withMetadata }, take) => {
+    const options = withMetadata ? { timeoutMs, metadata: { ...TOKEN, [ID_KEY]: nextId() } } : { timeoutMs };
     if (kind === "unary") return take(await client.echo(request, options));
     let bytes = 0;
     if (kind === "stream") {
@@ -55,9 +59,10 @@ function typedCall(client: TypedClient<typeof EchoServiceDefinition>): Call {
 
 function listenerCall(address: string): Call {
   const connection = connectEngine(address);
-  const metadata = new CallMetadata();
-  return ({ kind, path, request, answers }, take) =>
+  const none = new CallMetadata();
+  return ({ kind, path, request, answers, withMetadata }, take) =>
     new Promise((resolve, reject) => {
+      const metadata = withMetadata ? CallMetadata.of({ ...TOKEN, [ID_KEY]: nextId() }) : none;
       let bytes = 0;
       let left = answers;
       const call = connection.start(
@@ -89,11 +94,16 @@ async function heddleCall(director: string): Promise<Call> {
 function grpcJsCall(address: string): Call {
   const client = new Client(address, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 });
   const asIs = (bytes: Buffer): Buffer => bytes;
-  return ({ kind, path, request, answers, timeoutMs }, take) =>
+  return ({ kind, path, request, answers, timeoutMs, withMetadata }, take) =>
     new Promise((resolve, reject) => {
       const options = { deadline: Date.now() + timeoutMs };
+      const metadata = new Metadata();
+      if (withMetadata) {
+        metadata.set("authorization", TOKEN.authorization);
+        metadata.set(ID_KEY, nextId());
+      }
       if (kind === "unary") {
-        client.makeUnaryRequest(path, asIs, asIs, request, options, (error, answer) => {
+        client.makeUnaryRequest(path, asIs, asIs, request, metadata, options, (error, answer) => {
           if (error) reject(error);
           else resolve(take(answer!));
         });
@@ -102,12 +112,12 @@ function grpcJsCall(address: string): Call {
       let bytes = 0;
       let left = answers;
       if (kind === "stream") {
-        const stream = client.makeServerStreamRequest(path, asIs, asIs, request, options);
+        const stream = client.makeServerStreamRequest(path, asIs, asIs, request, metadata, options);
         stream.on("data", (answer: Buffer) => (bytes += take(answer)));
         stream.on("error", reject).on("end", () => resolve(bytes));
         return;
       }
-      const stream = client.makeBidiStreamRequest(path, asIs, asIs, options);
+      const stream = client.makeBidiStreamRequest(path, asIs, asIs, metadata, options);
       stream.on("data", (answer: Buffer) => {
         bytes += take(answer);
         left -= 1;

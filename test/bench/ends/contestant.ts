@@ -2,7 +2,8 @@ import type { LoadProcess } from "../measure/load-process";
 import { cpuUsOf } from "../measure/process-cpu";
 import { check } from "../relay/checking-client";
 import type { RunningProxy, Stage } from "../relay/contestants";
-import { runBlock, type Row } from "../relay/load";
+import { runBlock } from "../relay/load";
+import type { EndsRow } from "./rows";
 
 /** What one block of calls showed. */
 export interface Block {
@@ -24,12 +25,12 @@ export interface Contestant {
   readonly name: string;
   /** By what they are. */
   readonly pids: Readonly<Record<string, number>>;
-  load(row: Row, calls: number): Promise<Load>;
+  load(row: EndsRow, calls: number): Promise<Load>;
   /** Makes a few calls and compares every byte. Resolves to what is wrong, or "". */
-  check(row: Row): Promise<string>;
+  check(row: EndsRow): Promise<string>;
 }
 
-export async function measureBlock({ pids, load }: Contestant, row: Row, calls: number): Promise<Block> {
+export async function measureBlock({ pids, load }: Contestant, row: EndsRow, calls: number): Promise<Block> {
   const before = Object.entries(pids).map(([role, pid]) => [role, pid, cpuUsOf(pid)] as const);
   const outcome = await load(row, calls);
   const cpuUs = Object.fromEntries(before.map(([role, pid, beforeUs]) => [role, (cpuUsOf(pid) - beforeUs) / calls]));
@@ -47,7 +48,7 @@ export function ofClient(name: string, client: LoadProcess, pids: Contestant["pi
 }
 
 /**
- * A server under h2load, or under `listener`, a client of ours, where the next message depends on an answer, which h2load cannot do.
+ * A server under h2load, or under `listener`, a client of ours, where h2load cannot do it: where the next message depends on an answer, or metadata differ.
  */
 export function ofServer(
   name: string,
@@ -55,22 +56,24 @@ export function ofServer(
   stage: Stage,
   listener: LoadProcess,
 ): Contestant {
-  const isChat = ({ shape }: Row) => shape.kind === "chat";
+  const isForListener = ({ shape, withMetadata }: EndsRow) => shape.kind === "chat" || withMetadata === true;
   const unmeasured = { ...server, pid: undefined };
   return {
     name,
     pids: { server: server.pid },
-    load: (row, calls) => (isChat(row) ? loadOf(listener, row, calls) : runBlock(stage, unmeasured, row, calls)),
-    check: (row) => (isChat(row) ? checkOf(listener, row) : check(name, server, row)),
+    load: (row, calls) => (isForListener(row) ? loadOf(listener, row, calls) : runBlock(stage, unmeasured, row, calls)),
+    check: (row) => (isForListener(row) ? checkOf(listener, row) : check(name, server, row)),
   };
 }
 
-async function loadOf(client: LoadProcess, { shape, connections, streams }: Row, calls: number): Promise<Load> {
-  const outcome = await client.run(shape, { concurrency: connections * streams, calls });
+async function loadOf(client: LoadProcess, row: EndsRow, calls: number): Promise<Load> {
+  const { shape, connections, streams, withMetadata = false } = row;
+  const outcome = await client.run(shape, { concurrency: connections * streams, calls, withMetadata });
   return { ...outcome, callsPerSecond: (1_000 * calls) / outcome.wallMs };
 }
 
-async function checkOf(client: LoadProcess, { shape, connections, streams }: Row): Promise<string> {
+async function checkOf(client: LoadProcess, row: EndsRow): Promise<string> {
+  const { shape, connections, streams, withMetadata = false } = row;
   const concurrency = connections * streams;
-  return (await client.run(shape, { concurrency, calls: concurrency, checked: true })).failure;
+  return (await client.run(shape, { concurrency, calls: concurrency, withMetadata, checked: true })).failure;
 }

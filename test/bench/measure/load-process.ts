@@ -13,6 +13,8 @@ export interface LoadOrder {
   readonly calls: number;
   /** Deadline of each call. */
   readonly timeoutMs: number;
+  /** Whether each call has metadata: what a token and a trace come to, an id that no other call has included. */
+  readonly withMetadata: boolean;
   /** Whether the bytes of each answer are compared. If not, only counted: comparing is not what is measured. */
   readonly checked: boolean;
 }
@@ -25,6 +27,11 @@ export interface LoadOutcome {
   /** "" when every call was answered in full. */
   readonly failure: string;
 }
+
+/** Metadata that all calls have in common, of those that have any; grpc-go's client has the same. */
+export const TOKEN = { authorization: `Bearer ${"0123456789abcdef".repeat(8)}` };
+/** And the key of what differs. */
+export const ID_KEY = "x-request-id";
 
 /** Long enough never to pass: what all clients' calls have as a deadline, since real ones do. */
 const TIMEOUT_MS = 30_000;
@@ -50,11 +57,11 @@ export class LoadProcess {
 
   async run(
     { kind, path, message, answers }: CallShape,
-    how: { concurrency: number; calls: number; checked?: boolean },
+    how: { concurrency: number; calls: number; withMetadata?: boolean; checked?: boolean },
   ): Promise<LoadOutcome> {
-    const { concurrency, calls, checked = false } = how;
+    const { concurrency, calls, withMetadata = false, checked = false } = how;
     const order: LoadOrder = {
-      ...{ kind, path, answers, concurrency, calls, checked },
+      ...{ kind, path, answers, concurrency, calls, withMetadata, checked },
       message: message.subarray(PREFIX_BYTES).toString("base64"),
       timeoutMs: TIMEOUT_MS,
     };

@@ -9,25 +9,33 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 )
 
 // An order and its outcome are those of test/bench/measure/load-process.ts.
 type order struct {
-	Kind        string
-	Path        string
-	Message     []byte
-	Answers     int
-	Concurrency int
-	Calls       int
-	TimeoutMs   int
-	Checked     bool
+	Kind         string
+	Path         string
+	Message      []byte
+	Answers      int
+	Concurrency  int
+	Calls        int
+	TimeoutMs    int
+	WithMetadata bool
+	Checked      bool
 }
+
+var (
+	token  = "Bearer " + strings.Repeat("0123456789abcdef", 8)
+	lastID atomic.Int64
+)
 
 type outcome struct {
 	P50Us   float64 `json:"p50Us"`
@@ -46,6 +54,10 @@ func (o *order) check(answer []byte) error {
 func (o *order) call(connection *grpc.ClientConn) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.TimeoutMs)*time.Millisecond)
 	defer cancel()
+	if o.WithMetadata {
+		id := fmt.Sprintf("%016x", lastID.Add(1))
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", token, "x-request-id", id)
+	}
 	if o.Kind == "unary" {
 		var answer []byte
 		if err := connection.Invoke(ctx, o.Path, &o.Message, &answer); err != nil {
