@@ -75,7 +75,7 @@ export function portLimits(config: DirectorConfig): PortLimits {
 /** How to connect to workers. */
 export function workerConnections(config: DirectorConfig, { clock, random }: ProcessParts, tls: LiveTls) {
   const dialing = dialingTls(tls);
-  const dial = dialer(dialing?.context, "lent");
+  const dial = dialer({ context: dialing?.context, reads: "lent" });
   return (address: string, keepaliveMs: number): Connection =>
     new Subchannel(address, {
       clock,

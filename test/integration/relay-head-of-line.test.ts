@@ -55,7 +55,7 @@ describe("Calls that wait for a slow peer", () => {
     toWorker = new Subchannel(address, {
       ...parts,
       scheme: "http",
-      dial: dialer(undefined, "lent"),
+      dial: dialer({ reads: "lent" }),
       reconnectMaxMs: 50,
     });
     await new Promise<void>((resolve) => toWorker.onReadiness((isReady) => isReady && resolve()));

@@ -50,7 +50,7 @@ describe("A field that came never-indexed", () => {
     const toWorker = new Subchannel(`127.0.0.1:${worker.port}`, {
       ...parts,
       scheme: "http",
-      dial: dialer(undefined, "lent"),
+      dial: dialer({ reads: "lent" }),
       reconnectMaxMs: 50,
     });
     closes.push(() => toWorker.close());

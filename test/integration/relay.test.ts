@@ -35,7 +35,7 @@ describe("The relay between a grpc-js client and a grpc-js server", () => {
     toWorker = new Subchannel(address, {
       ...parts,
       scheme: "http",
-      dial: dialer(undefined, "lent"),
+      dial: dialer({ reads: "lent" }),
       keepaliveMs: 0,
       reconnectMaxMs: 50,
     });

@@ -39,7 +39,7 @@ export class OneWorkerDirector {
     const link = new Subchannel(workerAddress, {
       ...parts,
       scheme: dialing === undefined ? "http" : "https",
-      dial: dialer(dialing?.context, "lent"),
+      dial: dialer({ context: dialing?.context, reads: "lent" }),
       reconnectMaxMs: 50,
     });
     this.link = link;

@@ -48,6 +48,7 @@ const PARKED_MAX = 500;
  * - L3 PARKED_MAX bounds what cancelled calls hold, here and at the server.
  */
 export class ClientLink implements CallHost {
+  readonly #socket: Duplex;
   readonly #connection: Http2Connection;
   readonly #parts: LinkParts;
   readonly #owner: LinkOwner;
@@ -71,9 +72,10 @@ export class ClientLink implements CallHost {
     this.#openedMs = parts.clock.monotonicMs();
     this.#parkedHandler = this.#newParkedHandler();
     const { clock, random, engine } = parts;
+    this.#socket = parts.dial();
     this.#connection = new Http2Connection(
       "client",
-      parts.dial(),
+      this.#socket,
       {
         onReady: () => {
           this.#ready = true;
@@ -161,6 +163,8 @@ export class ClientLink implements CallHost {
 
   #closed(end: ConnectionEnd): void {
     const reason = this.#reasonOf(end);
+    // Nobody is there to say goodbye to, and the attempt must not go on behind the next one.
+    if (!this.#ready) this.#socket.destroy();
     this.#ready = false;
     this.#cancelSweep?.();
     this.#parked.clear();

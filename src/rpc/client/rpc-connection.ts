@@ -1,3 +1,4 @@
+import type { LookupFunction } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { Connection, MessageEncoding } from "../../core/call";
 import type { Clock } from "../../core/clock";
@@ -26,6 +27,10 @@ export interface RpcConnectionOptions {
   readonly userAgent: string;
   /** Of requests of calls that do not say how they are sent. Default "identity". */
   readonly compression?: MessageEncoding | undefined;
+  /** Finds the addresses of a name. Default: the system's. */
+  readonly lookup?: LookupFunction | undefined;
+  /** From the attempt to the peer's SETTINGS, over all addresses of a name. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** A connection in whole messages to one address. Calls made while it connects wait for the outcome. */
@@ -34,7 +39,7 @@ export function rpcConnection(address: string, options: RpcConnectionOptions): C
   const chunks = new Subchannel(address, {
     ...options,
     scheme: tls === undefined ? "http" : "https",
-    dial: dialer(tls?.context, "kept"),
+    dial: dialer({ context: tls?.context, lookup: options.lookup }),
     holdsCalls: true,
     onClose: tls?.watch(),
   });
