@@ -5,7 +5,7 @@ import { STATIC_ENTRIES, STATIC_INDEX_BY_FIELD, STATIC_INDEX_BY_NAME } from "./h
 import { encodeHuffman, huffmanBytes } from "./huffman";
 import { writeLatin1 } from "./latin1";
 
-/** Lists whose encoding is remembered. Past it the oldest goes. */
+/** Lists whose encoding is remembered; past it all are forgotten, since those that are in use come back at once. */
 const CACHED_LISTS_MAX = 256;
 
 /** Names of which the last value is remembered; past it all are forgotten. */
@@ -39,7 +39,8 @@ export class HpackEncoder {
   readonly #byName = new Map<string, number>();
   /** The value each name had last: a field that has it again is worth an entry. */
   readonly #lastValues = new Map<string, string>();
-  readonly #cache = new Map<HeaderList, Buffer>();
+  /** Made anew rather than cleared, and nothing is deleted from it: see OpenStreams. */
+  #cache = new Map<HeaderList, Buffer>();
   #cacheVersion = -1;
   readonly #ownLimitBytes: number;
   #tableBytes = HEADER_TABLE_INITIAL_BYTES;
@@ -96,14 +97,9 @@ export class HpackEncoder {
   }
 
   #remember(list: HeaderList, out: Buffer, start: number, end: number): void {
-    if (this.#cacheVersion !== this.#table.version) {
-      this.#cache.clear();
+    if (this.#cacheVersion !== this.#table.version || this.#cache.size >= CACHED_LISTS_MAX) {
+      this.#cache = new Map();
       this.#cacheVersion = this.#table.version;
-    } else if (this.#cache.size >= CACHED_LISTS_MAX) {
-      for (const oldest of this.#cache.keys()) {
-        this.#cache.delete(oldest);
-        break;
-      }
     }
     this.#cache.set(list, Buffer.from(out.subarray(start, end)));
   }

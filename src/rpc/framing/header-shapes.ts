@@ -78,7 +78,7 @@ const KEY_LENGTH_MAX = 512;
 
 /** The same object for the same fields, for as long as few different ones are asked for. */
 export class HeaderLists {
-  readonly #lists = new Map<string, HeaderList>();
+  #lists = new Map<string, HeaderList>();
 
   /** The fields are not to be changed afterwards. Lists with sensitive ones are not remembered. */
   of(fields: readonly string[], sensitive: readonly string[] = NOTHING): HeaderList {
@@ -89,7 +89,7 @@ export class HeaderLists {
     if (known !== undefined) return known;
     const list = HeaderList.of(fields);
     if (key.length > KEY_LENGTH_MAX) return list;
-    if (this.#lists.size >= LISTS_MAX) this.#lists.clear();
+    if (this.#lists.size >= LISTS_MAX) this.#lists = new Map(); // not clear(): see OpenStreams
     this.#lists.set(key, list);
     return list;
   }

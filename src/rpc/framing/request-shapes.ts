@@ -63,7 +63,7 @@ interface KnownHead {
 export class RequestHeads {
   readonly #lists = new HeaderLists();
   /** By metadata, which calls with the same head share: spares putting the fields together to find out that they are known. */
-  readonly #heads = new Map<CallMetadata, Map<string, KnownHead>>();
+  #heads = new Map<CallMetadata, Map<string, KnownHead>>();
   #count = 0;
   readonly #authority: string;
   readonly #scheme: "http" | "https";
@@ -93,7 +93,7 @@ export class RequestHeads {
     const head: KnownHead = { list: this.#lists.of(fields, metadata.sensitiveKeys), timed: undefined };
     if (metadata.sensitiveKeys.length > 0) return head; // secrets are not kept
     if (this.#count >= HEADS_MAX) {
-      this.#heads.clear();
+      this.#heads = new Map(); // not clear(): see OpenStreams
       this.#count = 0;
     }
     this.#count += 1;
