@@ -50,6 +50,7 @@ clean: ## Remove what was built and cached
 test: build ## Run every test (TESTS=test/unit for a part)
 	@mkdir -p .cache && rm -f .cache/jest.json
 	@$(BIN)/tsx scripts/etcd.ts
+	@$(BIN)/tsx scripts/python-grpc.ts
 	@$(BIN)/jest --json --outputFile=.cache/jest.json $(TESTS)
 
 .PHONY: bench-picker
