@@ -3,8 +3,12 @@ import type { InteropCases } from "./interop-case";
 import { streamCases } from "./stream-cases";
 import { unaryCases } from "./unary-cases";
 
-/** What a client can be asked that sends no compressed requests, by the names that the official client gives them. */
-export const PLAIN_CASES: InteropCases = { ...unaryCases, ...streamCases };
+/** Everything that clients in this process run, by the names that the official client gives it. */
+export const INTEROP_CASES: InteropCases = { ...unaryCases, ...streamCases, ...compressedCases };
 
-/** Everything that clients in this process run. */
-export const INTEROP_CASES: InteropCases = { ...PLAIN_CASES, ...compressedCases };
+const { client_compressed_streaming_noprobe: _, ...rest } = INTEROP_CASES;
+/** For clients that compress all messages of a call or none. */
+export const CASES_WITHOUT_FLAGS: InteropCases = rest;
+
+/** What only servers can be asked that compress answers as a request says. */
+export const COMPRESSED_ANSWER_CASES: readonly string[] = ["server_compressed_unary", "server_compressed_streaming"];

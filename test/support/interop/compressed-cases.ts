@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 
 import type { InteropCases } from "./interop-case";
-import { zeros, type StreamingInputCallRequest, type StreamingInputCallResponse } from "./messages";
+import {
+  zeros,
+  type StreamingInputCallRequest,
+  type StreamingInputCallResponse,
+  type StreamingOutputCallRequest,
+  type StreamingOutputCallResponse,
+} from "./messages";
 import { assertOk, largeUnary } from "./unary-cases";
 
 /**
  * Compressed requests, without the probe: no server here can tell its handler whether a message was compressed, so
- * none could refuse one that lies about it. For the same reason there is nothing to test in the other direction.
+ * none could refuse one that lies about it. Nor do clients tell their callers whether an answer was, so that of compressed answers
+ * only what is in them is asked.
  */
 export const compressedCases: InteropCases = {
   async client_compressed_unary_noprobe(target) {
@@ -24,5 +31,23 @@ export const compressedCases: InteropCases = {
     const answer = await call.next();
     assertOk({ status: await call.status });
     assert.deepEqual(answer, { aggregatedPayloadSize: 73_086 });
+  },
+
+  async server_compressed_unary({ client }) {
+    await largeUnary(client, { responseCompressed: { value: true } });
+    await largeUnary(client, { responseCompressed: { value: false } });
+  },
+
+  async server_compressed_streaming({ client }) {
+    const call = client.open<StreamingOutputCallRequest, StreamingOutputCallResponse>("StreamingOutputCall");
+    const wanted = [
+      { size: 31_415, compressed: { value: true } },
+      { size: 92_653, compressed: { value: false } },
+    ];
+    call.send({ responseParameters: wanted });
+    call.halfClose();
+    for (const { size } of wanted) assert.equal((await call.next())?.payload?.body.length, size);
+    assert.equal(await call.next(), undefined, "nothing follows");
+    assertOk({ status: await call.status });
   },
 };

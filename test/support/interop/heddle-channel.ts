@@ -7,16 +7,26 @@ import type { ServiceDefinition } from "../../../src/rpc/service/service-definit
 import type { TypedClient } from "../../../src/rpc/service/typed-client";
 import type { TypedClients } from "./heddle-clients";
 import { interopService } from "./interop-service";
-import type { CallInput, CallOutcome, CallStatus, InteropChannel, InteropStream, TestMethod } from "./interop-channel";
+import type {
+  CallInput,
+  CallOutcome,
+  CallStatus,
+  ChannelSettings,
+  InteropChannel,
+  InteropStream,
+  TestMethod,
+} from "./interop-channel";
 
 /** Our own client as its users have it: promises and async iterables. */
 export class HeddleChannel implements InteropChannel {
   readonly #clients: TypedClients;
+  readonly #settings: ChannelSettings;
   readonly #service: TypedClient<ServiceDefinition>;
   readonly #unknown: TypedClient<ServiceDefinition>;
 
   /** @param clients - closed with the channel */
-  constructor(clients: TypedClients) {
+  constructor(clients: TypedClients, settings: ChannelSettings) {
+    this.#settings = settings;
     this.#clients = clients;
     this.#service = clients.client(interopService("grpc.testing.TestService"));
     this.#unknown = clients.client(interopService("grpc.testing.UnimplementedService"));
@@ -34,7 +44,7 @@ export class HeddleChannel implements InteropChannel {
     method: TestMethod,
     input: CallInput = {},
   ): InteropStream<Request, Response> {
-    return new HeddleStream<Request, Response>(this.#service, method, input);
+    return new HeddleStream<Request, Response>(this.#service, method, input, this.#settings);
   }
 
   close(): void {
@@ -86,16 +96,26 @@ class HeddleStream<Request extends object, Response extends object> implements I
   readonly headers: Promise<CallMetadata>;
   readonly status: Promise<CallStatus>;
   readonly #requests = new MessageQueue<Request>();
+  /** Of the requests that were sent with `sendCompressed` and are not encoded yet. */
+  readonly #compressed: boolean[] = [];
   readonly #cancelling = new AbortController();
   readonly #responses = new MessageQueue<Response>();
   readonly #reader = this.#responses[Symbol.asyncIterator]();
 
-  constructor(client: TypedClient<ServiceDefinition>, method: TestMethod, input: CallInput) {
+  constructor(
+    client: TypedClient<ServiceDefinition>,
+    method: TestMethod,
+    input: CallInput,
+    { compression }: ChannelSettings,
+  ) {
     const heard = new Heard();
     let tellHeaders = (_: CallMetadata) => {};
     this.headers = new Promise((resolve) => (tellHeaders = resolve));
     const options: CallOptions = {
       ...heard.optionsOf(input),
+      ...(compression && {
+        compression: { encoding: compression, compresses: () => this.#compressed.shift() ?? true },
+      }),
       signal: this.#cancelling.signal,
       onHeaders: (headers) => tellHeaders(headers),
     };
@@ -113,8 +133,10 @@ class HeddleStream<Request extends object, Response extends object> implements I
     this.#requests.push(request);
   }
 
-  sendCompressed(_request: Request, _compressed: boolean): Promise<void> {
-    return Promise.reject(new Error("requests are never compressed"));
+  sendCompressed(request: Request, compressed: boolean): Promise<void> {
+    this.#compressed.push(compressed);
+    this.#requests.push(request);
+    return Promise.resolve();
   }
 
   halfClose(): void {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { credentials } from "@grpc/grpc-js";
 
-import { INTEROP_CASES, PLAIN_CASES } from "./cases";
+import { CASES_WITHOUT_FLAGS, INTEROP_CASES } from "./cases";
 import { GrpcJsChannel } from "./grpc-js-channel";
 import { connectionClients, directorClients, type HeddleClientOptions } from "./heddle-clients";
 import { HeddleChannel } from "./heddle-channel";
@@ -33,8 +33,8 @@ export const INTEROP_STACKS = {
       return new InteropTarget((settings) => new GrpcJsChannel(address, trust, settings));
     },
   },
-  heddle: { cases: PLAIN_CASES, open: (target) => heddleTarget(target, "engine") },
-  "heddle-js": { cases: PLAIN_CASES, open: (target) => heddleTarget(target, "grpc-js") },
+  heddle: { cases: INTEROP_CASES, open: (target) => heddleTarget(target, "engine") },
+  "heddle-js": { cases: CASES_WITHOUT_FLAGS, open: (target) => heddleTarget(target, "grpc-js") },
 } as const satisfies Record<string, InteropStack>;
 
 function heddleTarget(
@@ -42,5 +42,8 @@ function heddleTarget(
   transport: HeddleClientOptions["transport"],
 ): InteropTarget {
   const connect = isDirector ? directorClients : connectionClients;
-  return new InteropTarget(() => new HeddleChannel(connect(address, { transport, caFile })));
+  return new InteropTarget(
+    (settings) =>
+      new HeddleChannel(connect(address, { transport, caFile, compression: settings.compression }), settings),
+  );
 }

@@ -21,6 +21,7 @@ export interface SimpleRequest {
   readonly responseSize?: number;
   readonly payload?: Payload | null;
   readonly fillServerId?: boolean;
+  readonly responseCompressed?: { readonly value: boolean } | null;
   readonly responseStatus?: EchoStatus | null;
   readonly orcaPerQueryReport?: TestOrcaReport | null;
 }
@@ -41,6 +42,7 @@ export interface StreamingInputCallResponse {
 export interface ResponseParameters {
   readonly size: number;
   readonly intervalUs?: number;
+  readonly compressed?: { readonly value: boolean } | null;
 }
 
 export interface StreamingOutputCallRequest {

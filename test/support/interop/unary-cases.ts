@@ -5,7 +5,7 @@ import { asBuffer } from "../../../src/wire/bytes";
 import { interopContract } from "./contract";
 import type { CallOutcome, InteropChannel } from "./interop-channel";
 import type { InteropCases } from "./interop-case";
-import { ORCA_TRAILER, zeros, type OrcaLoadReport, type SimpleResponse } from "./messages";
+import { ORCA_TRAILER, zeros, type OrcaLoadReport, type SimpleRequest, type SimpleResponse } from "./messages";
 
 const LARGE = { request: 271_828, response: 314_159 } as const;
 const SOAK_ITERATIONS = 10;
@@ -93,10 +93,11 @@ export const unaryCases: InteropCases = {
   },
 };
 
-export async function largeUnary(client: InteropChannel): Promise<void> {
+export async function largeUnary(client: InteropChannel, more: SimpleRequest = {}): Promise<void> {
   const outcome = await client.unary<SimpleResponse>("UnaryCall", {
     responseSize: LARGE.response,
     payload: zeros(LARGE.request),
+    ...more,
   });
   assertOk(outcome);
   assert.equal(outcome.response?.payload?.body.length, LARGE.response);
