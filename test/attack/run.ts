@@ -1,6 +1,6 @@
 /**
- * Attacks our director, and beside it a bare `node:http2` proxy and nginx, in every way of `attack-table.ts`, while innocent clients
- * call through it: what do they notice?
+ * Attacks our director and a worker's own port, and beside them a bare `node:http2` proxy and nginx, in every way of `attack-table.ts`, while innocent clients
+ * call: what do they notice?
  *
  * Method: attacker, target and innocents are processes of their own. The attacker has one connection at a time (but for the attacks
  * that are about connections) and a low priority; the innocents call at a constant pace, look at every answer in full, and each
@@ -9,14 +9,14 @@
  * it failed while the target or the innocents had no processor for 40 % of the time, the machine was disturbed: the attack is
  * measured once more, and both are printed. RSS is that of the target's process, sampled, relative to just before the attack.
  *
- * Fails (exit code 1) when our director crashes, grows by more than 64 MiB, keeps a call in hand after the attacker has gone, or
+ * Fails (exit code 1) when one of ours crashes, grows by more than 64 MiB, keeps a call in hand after the attacker has gone, or
  * lets innocents have less than 0.9 of what they had.
  *
- * Run: make attack, or node dist/test/attack/run.js [--attacks ping,hpack] [--targets heddle,nginx] [--seconds 3] [--quick].
+ * Run: make attack, or node dist/test/attack/run.js [--attacks ping,hpack] [--targets heddle,worker,nginx] [--seconds 3] [--quick].
  * Linux only. The last line is one JSON object.
  */
 import { parseArgs } from "node:util";
-import { HEDDLE, startListening, type Stage } from "../bench/relay/contestants";
+import { startListening, type Stage } from "../bench/relay/contestants";
 import { makeCertificates } from "../support/certificates";
 import { freeAddress, Processes } from "../support/processes";
 import type { Attack } from "./attack";
@@ -25,7 +25,7 @@ import { HOSTILE_SERVICE } from "./hostile-worker";
 import { figures, printOutcome, printTable } from "./report";
 import { residentBytes } from "./resident-memory";
 import { failureOf, isNoisy, mebibytes, strike, type Outcome, type StrikeOptions } from "./strike";
-import { isPresent, startTarget, TARGET_NAMES, type Target, type TargetName } from "./targets";
+import { isPresent, OURS, startTarget, TARGET_NAMES, WORKER, type Target, type TargetName } from "./targets";
 
 interface Options {
   readonly attacks: readonly Attack[];
@@ -50,7 +50,7 @@ function readOptions(): Options {
   });
   const wanted = values.attacks.split(",");
   const attacks = ATTACKS.filter(({ name }) => wanted.some((part) => name.includes(part)));
-  const targets = (values.targets ?? (values.quick ? HEDDLE : TARGET_NAMES.join(","))).split(",");
+  const targets = (values.targets ?? (values.quick ? OURS.join(",") : TARGET_NAMES.join(","))).split(",");
   const unknown = targets.filter((name) => !TARGET_NAMES.some((known) => known === name));
   if (unknown.length > 0) throw new Error(`there is no target ${unknown.join(", ")}: ${TARGET_NAMES.join(", ")}`);
   if (attacks.length === 0) throw new Error(`no attack has "${values.attacks}" in its name`);
@@ -83,7 +83,7 @@ async function attackTarget(
       certificates: tls ? await makeCertificates(folder) : undefined,
       detour: { service: HOSTILE_SERVICE, worker: workerAddress },
     };
-    const share = name === HEDDLE ? 1 : REFERENCE_SHARE;
+    const share = OURS.includes(name) ? 1 : REFERENCE_SHARE;
     const strikeOptions: StrikeOptions = {
       attackMs: share * options.attackMs,
       idleMs: share * options.idleMs,
@@ -134,16 +134,21 @@ async function main(): Promise<void> {
       continue;
     }
     for (const tls of [false, true]) {
-      const attacks = options.attacks.filter(({ role }) => (role === "tls-client") === tls);
+      const attacks = options.attacks
+        .filter(({ role }) => (role === "tls-client") === tls)
+        // A worker's port has no workers behind it.
+        .filter(({ role }) => name !== WORKER || role !== "worker");
       if (attacks.length === 0) continue;
       await attackTarget(name, tls, attacks, options, (outcome) => outcomes.get(outcome.attack)!.set(name, outcome));
     }
   }
   printTable(outcomes);
-  const failed = [...outcomes.values()]
-    .map((byTarget) => byTarget.get(HEDDLE))
-    .filter((each) => each && failureOf(each) !== "");
-  for (const outcome of failed) console.log(`FAILED ${outcome!.attack}: ${failureOf(outcome!)}`);
+  const failed = [...outcomes.values()].flatMap((byTarget) =>
+    OURS.map((name) => ({ name, outcome: byTarget.get(name) })).filter(
+      ({ outcome }) => outcome && failureOf(outcome) !== "",
+    ),
+  );
+  for (const { name, outcome } of failed) console.log(`FAILED ${name}: ${outcome!.attack}: ${failureOf(outcome!)}`);
   if (failed.length > 0) process.exitCode = 1;
   console.log(JSON.stringify({ attack: figures(outcomes) }));
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { HEDDLE } from "../bench/relay/contestants";
 import { cpuUsOf, waitedUsOf } from "../bench/measure/process-cpu";
 import type { Processes } from "../support/processes";
 import type { Attack } from "./attack";
@@ -91,7 +92,7 @@ export async function strike(
 
   const script = join(__dirname, "attacker.js");
   const transport = target.tls ? "tls" : "plain";
-  const attach = target.inHand === undefined ? "" : "attach";
+  const attach = target.name === HEDDLE ? "attach" : "";
   const args = [
     "-n",
     NICENESS,
@@ -134,7 +135,7 @@ export async function strike(
   };
 }
 
-/** Waits until the director has nothing in hand, which between two innocent calls it has not; resolves to what it had at last. */
+/** Waits until our target has nothing in hand, which between two innocent calls it has not; resolves to what it had at last. */
 async function callsLeft(target: Target): Promise<number> {
   const untilMs = performance.now() + SETTLE_MS;
   for (;;) {
