@@ -118,7 +118,7 @@ fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SE
 	@$(BIN)/tsx scripts/fuzz-http2.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: attack
-attack: build ## Attack a director in every known way, beside other proxies (ATTACK="--quick", "--attacks ping")
+attack: build ## Attack a director and a worker in every known way, beside other proxies (ATTACK="--quick", "--targets worker")
 	@node dist/test/attack/run.js $(ATTACK)
 
 # ---- Verify: what CI asks, each with the target that puts it right -------------------------------------------------

@@ -8,16 +8,13 @@ import type { Environment } from "../config/setting";
 import type { WorkerConfig } from "../config/worker-settings";
 import { readHostInventory } from "../platform/host-inventory";
 import { systemHostLoad } from "../platform/host-load";
-import { RpcServer } from "../rpc/server/rpc-server";
 import type { ServerInterceptor } from "../rpc/service/server-interceptors";
 import type { MountedService } from "../rpc/service/service-handlers";
 import { openAttach } from "../wire/attach-stream";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
-import { GrpcServer } from "../wire/grpc-server";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
-import { serverCredentials, servingTls } from "../wire/tls";
 import { ownThread, type Served, type ServedService, type ServiceHost } from "../worker/service-host";
 import { ThreadPool } from "../worker/threads/thread-pool";
 import { Worker, type WorkerServer } from "../worker/worker";
@@ -25,6 +22,7 @@ import { connector } from "./connector";
 import { liveTls, packageVersion, processParts, type ProcessParts } from "./process-parts";
 import { loadServices, type ServiceSource } from "./service-source";
 import { openThread, threadProgram } from "./thread-program";
+import { workerPort } from "./worker-port";
 
 /** What is served: functions of this thread, or where they come from. */
 export type WorkerContent = { readonly given: readonly MountedService[] } | { readonly source: ServiceSource };
@@ -44,11 +42,7 @@ export function assembleWorker(content: WorkerContent, options: AssemblyOptions,
   const parts = processParts(options.logger, { level: config.logLevel, format: config.logFormat });
   const { logger } = parts;
   const tls = liveTls(config, parts);
-  const { messageMaxBytes } = config;
-  const server =
-    config.transport === "engine"
-      ? new RpcServer({ ...parts, messageMaxBytes, keepaliveMs: 0, tls: servingTls(tls) })
-      : new GrpcServer({ credentials: serverCredentials(tls), messageMaxBytes, keepaliveMs: 0 });
+  const server = workerPort(config, parts, tls);
   const sampler = systemHostLoad();
   const connect = connector(config, parts, tls);
   const face = new PublicFace(server);

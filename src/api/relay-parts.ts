@@ -60,7 +60,7 @@ export function portLimits(config: DirectorConfig): PortLimits {
     connectionsMax,
     connectionsPerAddressMax,
     streamsPerConnectionMax,
-    callsMax,
+    ...callLimits(callsMax),
     headerListMaxBytes,
     idleMs: config.connectionIdleMs,
     ageMaxMs: config.connectionAgeMaxMs,
@@ -70,6 +70,13 @@ export function portLimits(config: DirectorConfig): PortLimits {
     stallTimeoutMs: config.stallTimeoutMs,
     callIdleTimeoutMs: config.callIdleTimeoutMs,
   };
+}
+
+/** Of `callsMax`: so that a process can be looked after when callers of what it passes on have used up all there is. */
+const OWN_SHARE = 0.25;
+
+export function callLimits(callsMax: number): Pick<PortLimits, "callsMax" | "ownCallsMax"> {
+  return { callsMax, ownCallsMax: callsMax * (1 + OWN_SHARE) };
 }
 
 /** How to connect to workers. */

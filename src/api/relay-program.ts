@@ -8,7 +8,7 @@ import type { FromRelay, ToRelay } from "../relay-process/messages";
 import { ControlLinks } from "../relay-process/control-links";
 import { RelayProcess } from "../relay-process/relay-process";
 import { liveTls } from "./process-parts";
-import { controlConnection, portLimits, relayPort, workerConnections } from "./relay-parts";
+import { callLimits, controlConnection, portLimits, relayPort, workerConnections } from "./relay-parts";
 import { sendingLogger } from "./sending-logger";
 
 /** What a relay process is told first. */
@@ -40,7 +40,11 @@ export function startRelay(
   const ownPaths = new Set(controlPaths);
   // How many connections there may be is for the director to say, which sees those of all processes.
   const unbounded = { connectionsMax: Infinity, connectionsPerAddressMax: Infinity };
-  const limits = { ...portLimits(config), ...unbounded, callsMax: Math.ceil(config.callsMax / config.relayWorkers) };
+  const limits = {
+    ...portLimits(config),
+    ...unbounded,
+    ...callLimits(Math.ceil(config.callsMax / config.relayWorkers)),
+  };
   const tls = liveTls(config, parts);
   const server = relayPort(config, { ...parts, tls, limits, isOwn: (path) => ownPaths.has(path) });
   const connectWorker = workerConnections(config, parts, tls);

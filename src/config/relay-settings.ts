@@ -2,13 +2,13 @@ import { bytes, durationMs, integer } from "./kinds";
 
 const SHARE_OF_ADDRESS = 0.75;
 
-/** What the clients of a director's port may cost it. */
+/** What the clients of a port may cost it: a director's, and as far as worker-port-settings.ts takes them, a worker's. */
 export const relaySettings = {
   connectionsMax: integer("HEDDLE_CONNECTIONS_MAX", {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    doc: "Connections open at the director's port at once: of workers, clients and other directors. One more is told GOAWAY (ENHANCE_YOUR_CALM) and closed; within TLS it is closed before the handshake. The default leaves half of the 20,000 file descriptors that many systems allow to the connections to workers.",
+    doc: "Connections open at the port at once: a director's of workers, clients and other directors, a worker's of directors and of clients that call it directly. One more is told GOAWAY (ENHANCE_YOUR_CALM) and closed; within TLS it is closed before the handshake. The default leaves half of the 20,000 file descriptors that many systems allow to a director's connections to workers.",
   }),
   connectionsPerAddressMax: integer("HEDDLE_CONNECTIONS_PER_ADDRESS_MAX", {
     default: 0,
@@ -21,25 +21,25 @@ export const relaySettings = {
     default: 1_000,
     min: 1,
     max: 1_000_000,
-    doc: "Calls that one client's connection may have open at once (SETTINGS_MAX_CONCURRENT_STREAMS). More wait at the client, which knows the limit; those that do not are refused (REFUSED_STREAM). Enough for all calls of a process; more would let one connection use up HEDDLE_CALLS_MAX.",
+    doc: "Calls that one client's connection may have open at once (SETTINGS_MAX_CONCURRENT_STREAMS). More wait at the client, which knows the limit; those that do not are refused (REFUSED_STREAM). A director or client of Heddle opens another connection for more. Enough for all calls of a process; more would let one connection use up HEDDLE_CALLS_MAX.",
   }),
   callsMax: integer("HEDDLE_CALLS_MAX", {
     default: 50_000,
     min: 1,
     max: 10_000_000,
-    doc: "Calls open at once over all connections, until their answers are taken; beyond it they fail with TOO_MANY_CALLS. The director's own services may have a quarter more, so that workers attach and operators are answered at such a time. Bounds memory: measure what yours hold before you raise it.",
+    doc: "Calls open at once over all connections, until their answers are taken; beyond it they fail with TOO_MANY_CALLS. A director's own services may have a quarter more, so that workers attach and operators are answered at such a time. Bounds memory: measure what yours hold before you raise it. How many calls a worker executes at once is for WORKER_SLOTS.",
   }),
   headerListMaxBytes: bytes("HEDDLE_HEADER_LIST_MAX_BYTES", {
     default: 32_768,
     min: 4_096,
     max: 1024 * 1024,
-    doc: "Largest metadata of a call, as HTTP/2 counts: names, values, and 32 for each entry (SETTINGS_MAX_HEADER_LIST_SIZE). A call with more fails with METADATA_TOO_LARGE. Twice what gRPC implementations send at most unless told otherwise; the workers' own limits stay (grpc-js and grpc-go: 16 KiB to 16 MiB).",
+    doc: "Largest metadata of a call, as HTTP/2 counts: names, values, and 32 for each entry (SETTINGS_MAX_HEADER_LIST_SIZE). A call with more fails with METADATA_TOO_LARGE. Twice what gRPC implementations send at most unless told otherwise. Raise it on directors and workers alike; the limits of workers on other stacks stay (grpc-js and grpc-go: 16 KiB to 16 MiB).",
   }),
   connectionIdleMs: durationMs("HEDDLE_CONNECTION_IDLE_MS", {
     default: 0,
     min: 0,
     max: 86_400_000,
-    doc: "Time without calls after which a client's connection is closed, in order (GOAWAY). 0 keeps it: gRPC clients hold one connection for as long as they live, a machine that vanished is found by PINGs within 40 s, and HEDDLE_CONNECTIONS_MAX bounds the rest.",
+    doc: "Time without calls after which a client's connection is closed, in order (GOAWAY). 0 keeps it: gRPC clients hold one connection for as long as they live, a machine that vanished is found by PINGs (by a director within 40 s, by a worker within two minutes), and HEDDLE_CONNECTIONS_MAX bounds the rest.",
   }),
   connectionAgeMaxMs: durationMs("HEDDLE_CONNECTION_AGE_MAX_MS", {
     default: 0,

@@ -49,7 +49,7 @@ function dataDirOf(address: SocketAddress): string {
 }
 
 /**
- * The worker's settings. `memberId` is never ""; AGENT_TYPE is among the tags.
+ * The worker's settings. `memberId` is never "", `connectionsPerAddressMax` never 0; AGENT_TYPE is among the tags.
  * @throws ConfigError
  */
 export function loadWorkerConfig(env: Environment, options: WorkerOptions = {}): WorkerConfig {
@@ -59,6 +59,7 @@ export function loadWorkerConfig(env: Environment, options: WorkerOptions = {}):
   return Object.freeze({
     ...config,
     memberId: config.memberId === "" ? config.label : config.memberId,
+    connectionsPerAddressMax: config.connectionsPerAddressMax || shareOfAddress(config.connectionsMax),
     tags: Object.freeze({ ...typeTag, ...config.tags }),
   });
 }

@@ -12,6 +12,7 @@ import {
   transport,
 } from "./shared-settings";
 import { tags } from "./tags-kind";
+import { workerPortSettings } from "./worker-port-settings";
 
 /** The tag that AGENT_TYPE becomes. */
 export const AGENT_TYPE_TAG = "agent_type";
@@ -97,6 +98,7 @@ export const workerSettings = {
   drainTimeoutMs,
   messageMaxBytes,
   transport,
+  ...workerPortSettings,
   ...servingTlsSettings,
   ...logSettings,
 };

@@ -122,7 +122,7 @@ describe("Limits of a port", () => {
   });
 
   it("one call too many is refused with the setting's name; control calls still have room, and so have later ones", async () => {
-    await open({ callsMax: 4 });
+    await open({ callsMax: 4, ownCallsMax: 5 });
     const [first, second] = [await port.client(), await port.client()];
     const calls = [first, first, second, second].map((client) => client.call("/a.B/C"));
     await port.whenCalls(4);

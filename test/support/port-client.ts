@@ -61,7 +61,8 @@ export class PortClient {
     return new PortClient(socket);
   }
 
-  call(path: string, more: readonly string[] = []): SeenCall {
+  /** Without a message, and with none to come, unless `endStream` is false. */
+  call(path: string, more: readonly string[] = [], endStream = true): SeenCall {
     const fields = [":method", "POST", ":scheme", "http", ":path", path, ":authority", "test"];
     const head = HeaderList.of([...fields, "content-type", "application/grpc", "te", "trailers", ...more]);
     let end: (fields: Readonly<Record<string, string>>) => void = () => {};
@@ -75,7 +76,7 @@ export class PortClient {
       onReset: (_stream, code, cause) => end({ reset: `${cause} ${code}` }),
       onWritable: () => {},
     };
-    return { stream: this.connection.startStream(head, handler, true)!, ended };
+    return { stream: this.connection.startStream(head, handler, endStream)!, ended };
   }
 
   close(): void {

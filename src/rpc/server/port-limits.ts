@@ -5,8 +5,10 @@ export interface PortLimits {
   /** Of these, from one address. */
   readonly connectionsPerAddressMax: number;
   readonly streamsPerConnectionMax: number;
-  /** Calls open at once, over all connections. Calls of the own services may be more by `OWN_SHARE`. */
+  /** Calls open at once, over all connections. */
   readonly callsMax: number;
+  /** The same, beyond which calls of the own services are refused too. */
+  readonly ownCallsMax: number;
   /** Decoded, as HTTP/2 counts (RFC 9113 §6.5.2). */
   readonly headerListMaxBytes: number;
   /** After which a connection without calls is closed; 0 for never. */
@@ -31,6 +33,7 @@ export const NO_PORT_LIMITS: PortLimits = {
   connectionsPerAddressMax: Infinity,
   streamsPerConnectionMax: 1_000,
   callsMax: Infinity,
+  ownCallsMax: Infinity,
   headerListMaxBytes: 32_768,
   idleMs: 0,
   ageMaxMs: 0,
@@ -40,6 +43,3 @@ export const NO_PORT_LIMITS: PortLimits = {
   stallTimeoutMs: 0,
   callIdleTimeoutMs: 0,
 };
-
-/** Of `callsMax`: so that a process can be looked after when callers of what it passes on have used up all there is. */
-export const OWN_SHARE = 0.25;

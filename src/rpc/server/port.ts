@@ -20,7 +20,7 @@ import { ConnectionGate, peerOf } from "./connection-gate";
 import { GRPC_CONTENT_TYPE } from "../framing/header-shapes";
 import { HttpAnswer } from "./http-answer";
 import { LimitLog } from "./limit-log";
-import { OWN_SHARE, NO_PORT_LIMITS, type PortLimits } from "./port-limits";
+import { NO_PORT_LIMITS, type PortLimits } from "./port-limits";
 import { QuietCalls } from "./quiet-calls";
 import { ServerCall } from "./server-call";
 import { requestHeadOf, type RequestHead } from "../framing/request-shapes";
@@ -41,6 +41,8 @@ export interface PortOptions {
   readonly limits?: Partial<PortLimits>;
   /** Whether calls of a path go to `handleOwn`. Default: none. */
   isOwn?(path: string): boolean;
+  /** Whether own calls of this path may say nothing for as long as they like. Default: all; watches have a silence of their own. */
+  mayBeQuiet?(path: string): boolean;
   /** Whether own calls of this path last as long as their client lives, which should not be moved to another connection. Default: none. */
   isLasting?(path: string): boolean;
 }
@@ -204,15 +206,14 @@ export class Port {
     const { messageMaxBytes } = this.#options;
     const call = new ServerCall(stream, head, connection.source, endStream, messageMaxBytes);
     const isOwn = this.#onOwn !== undefined && this.#options.isOwn?.(head.path) === true;
-    const { callsMax } = this.#limits;
+    const callsMax = isOwn ? this.#limits.ownCallsMax : this.#limits.callsMax;
     if (head.hasBadTimeout) {
       call.finish(badTimeout(head));
-    } else if (this.#openStreams.count > (isOwn ? callsMax * (1 + OWN_SHARE) : callsMax)) {
+    } else if (this.#openStreams.count > callsMax) {
       this.#log.over("HEDDLE_CALLS_MAX", connection.peer);
       call.finish(tooManyCalls(callsMax));
     } else if (isOwn) {
-      // Watches and Attach streams have a silence of their own.
-      call.mayBeQuiet = true;
+      call.mayBeQuiet = this.#options.mayBeQuiet?.(head.path) ?? true;
       if (this.#options.isLasting?.(head.path)) connection.keep();
       this.#onOwn!(call, connection);
     } else {

@@ -102,8 +102,13 @@ describe("Settings of the roles", () => {
       definitions.set(setting.name, (definitions.get(setting.name) ?? new Set()).add(setting));
     }
     const ambiguous = [...definitions].filter(([, settings]) => settings.size > 1).map(([name]) => name);
-    // The director listens where the others dial: one address, but a list of them for those.
-    expect(ambiguous).toEqual(["DIRECTOR_ADDR"]);
+    expect(ambiguous).toEqual([
+      // The director listens where the others dial: one address, but a list of them for those.
+      "DIRECTOR_ADDR",
+      // Off for workers unless set, whose directors have them.
+      "HEDDLE_FIRST_MESSAGE_TIMEOUT_MS",
+      "HEDDLE_STALL_TIMEOUT_MS",
+    ]);
   });
 
   it("every variable and alias is in docs/configuration.md", () => {
