@@ -175,8 +175,8 @@ export const ERRORS = {
   METADATA_TOO_LARGE: {
     status: Status.RESOURCE_EXHAUSTED,
     retry: "never",
-    executed: "no",
-    doc: "The request's metadata is over the limit of a director or worker (HEDDLE_HEADER_LIST_MAX_BYTES). Send it in a message, or raise the limit.",
+    executed: "maybe",
+    doc: "The metadata of the request, or of its answer, is over what the other side takes: with a director or worker, HEDDLE_HEADER_LIST_MAX_BYTES. Send it in a message, or raise the limit.",
   },
   TOO_MANY_CALLS: {
     status: Status.RESOURCE_EXHAUSTED,

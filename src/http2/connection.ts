@@ -144,6 +144,11 @@ export class Http2Connection implements ConnectionParts {
     );
   }
 
+  /** `HeaderList.sizeBytes` that the peer said it takes; Infinity until it did. */
+  get headerListMaxBytes(): number {
+    return this.peer.maxHeaderListBytes;
+  }
+
   /** Takes no new streams, or is closed. */
   get isDraining(): boolean {
     return this.#draining || this.#closed;

@@ -10,6 +10,7 @@ import { isClosed, StreamFlag, type StreamState, streamState } from "./stream-st
 /** What a stream needs of its connection. */
 export interface StreamLink {
   readonly isServer: boolean;
+  readonly peer: { readonly maxHeaderListBytes: number };
   readonly writer: FrameWriter;
   readonly sender: SendScheduler;
   /** Both sides have ended. */
@@ -64,6 +65,11 @@ export class Http2Stream {
 
   get isClosed(): boolean {
     return isClosed(this.flags);
+  }
+
+  /** `HeaderList.sizeBytes` that the peer said it takes, in a head or in trailers; Infinity if it did not. More may cost the connection. */
+  get headerListMaxBytes(): number {
+    return this.#link.peer.maxHeaderListBytes;
   }
 
   /** Server: the response's head; with :status 1xx, one that precedes it. */

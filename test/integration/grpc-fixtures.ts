@@ -86,7 +86,10 @@ export class WireRig {
   }
 
   /** A server on a free port, and a connection to it that is ready. */
-  async open(serve: (server: TestServer) => void, options: { messageMaxBytes?: number } = {}): Promise<Wire> {
+  async open(
+    serve: (server: TestServer) => void,
+    options: { messageMaxBytes?: number | undefined } = {},
+  ): Promise<Wire> {
     const { messageMaxBytes } = options;
     const server = this.server(messageMaxBytes);
     serve(server);

@@ -1,6 +1,9 @@
 import { Balancer } from "../../src/balancing/balancer";
+import type { DispatchRequest } from "../../src/balancing/dispatch";
 import { Dispatcher } from "../../src/balancing/dispatcher";
+import { serviceOf } from "../../src/balancing/service-index";
 import type { Connection } from "../../src/core/call";
+import { FabricError } from "../../src/core/errors";
 import { type MemberRecord, NO_LOAD, NO_RESOURCES } from "../../src/core/member";
 import { seededRandom } from "../../src/core/random";
 import { CallRouter } from "../../src/director/call-router";
@@ -48,7 +51,15 @@ export class OneWorkerDirector {
     const endpoint = new PooledEndpoint(record, link, traits, { clock: systemClock, slowStartMs: 0 });
     const balancer = new Balancer<PooledEndpoint>({ random: parts.random });
     link.onReadiness((ready) => balancer.publish(ready ? [endpoint] : []));
-    this.#dispatcher = new Dispatcher({ ...parts, balancer, queueTimeoutMs });
+    const unready = {
+      refuse: ({ method }: DispatchRequest) => {
+        const service = serviceOf(method);
+        if (services.includes(service)) return undefined;
+        return new FabricError("UNKNOWN_SERVICE", `no worker serves ${service}`);
+      },
+      explain: () => new FabricError("NO_READY_WORKER", "the worker is not ready"),
+    };
+    this.#dispatcher = new Dispatcher({ ...parts, balancer, queueTimeoutMs, unready });
     const router = new CallRouter({
       directorId: "director-1",
       dispatcher: this.#dispatcher,

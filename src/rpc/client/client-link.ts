@@ -115,6 +115,15 @@ export class ClientLink implements CallHost {
   /** False when the peer takes no more streams now; `linkReady` tells when it does. */
   start(call: ClientCall, head: HeaderList): boolean {
     if (this.#parked.size >= PARKED_MAX) return false;
+    const { headerListMaxBytes } = this.#connection;
+    if (head.sizeBytes > headerListMaxBytes) {
+      // A peer may close the connection for it, and with it the calls of others.
+      call.refuse(
+        "METADATA_TOO_LARGE",
+        `${head.sizeBytes} bytes of headers, and the server takes ${headerListMaxBytes}`,
+      );
+      return true;
+    }
     const stream = this.#connection.startStream(head, call);
     if (stream === undefined) return false;
     this.#hasTakenCalls = true;

@@ -20,5 +20,6 @@ export function sendFramed(call: Pick<IncomingCall, "send">, message: Uint8Array
   }
   writePrefix(prefix, message.length);
   call.send(prefix);
-  return call.send(message);
+  // Generated code encodes into plain arrays, and what copies it on wants a Buffer: a view of the same memory.
+  return call.send(Buffer.from(message.buffer, message.byteOffset, message.length));
 }

@@ -5,6 +5,7 @@ import type { CallSource } from "../../core/call-source";
 import { FabricError } from "../../core/errors";
 import { ErrorCode } from "../../http2/error-codes";
 import type { StreamHandler } from "../../http2/handlers";
+import type { HeaderList } from "../../http2/header-list";
 import type { Http2Stream } from "../../http2/stream";
 import { headOf, trailersOf, trailersOnlyOf } from "../framing/answer-shapes";
 import { HeldBytes } from "../framing/held-bytes";
@@ -79,8 +80,13 @@ export class ServerCall implements IncomingCall, StreamHandler {
 
   sendHeaders(metadata: CallMetadata): void {
     if (this.#over || this.#headSent) return;
+    const head = headOf(this.#contentType, metadata);
+    if (head.sizeBytes > this.#stream.headerListMaxBytes) {
+      this.#fail(this.#tooLarge("headers", head));
+      return;
+    }
     this.#headSent = true;
-    this.#stream.sendHeaders(headOf(this.#contentType, metadata));
+    this.#stream.sendHeaders(head);
   }
 
   send(bytes: Uint8Array): boolean {
@@ -97,8 +103,12 @@ export class ServerCall implements IncomingCall, StreamHandler {
     this.#over = true;
     this.#listener = undefined;
     this.#dropHeld();
-    if (this.#headSent) this.#sender.end(trailersOf(end));
-    else this.#stream.sendHeaders(trailersOnlyOf(this.#contentType, end), true);
+    let trailers = this.#trailersOf(end);
+    if (trailers.sizeBytes > this.#stream.headerListMaxBytes) {
+      trailers = this.#trailersOf(endOfError(this.#tooLarge("trailers", trailers)));
+    }
+    if (this.#headSent) this.#sender.end(trailers);
+    else this.#stream.sendHeaders(trailers, true);
     this.#stream.consume(this.#stream.unconsumedBytes);
     if (this.#remoteEnded) return;
     this.#resetAfterEnd = true;
@@ -209,6 +219,19 @@ export class ServerCall implements IncomingCall, StreamHandler {
     if (this.#held?.isEmpty === false) return;
     this.#halfClosedTold = true;
     this.#listener.halfClosed();
+  }
+
+  #trailersOf(end: Omit<CallEnd, "error">): HeaderList {
+    return this.#headSent ? trailersOf(end) : trailersOnlyOf(this.#contentType, end);
+  }
+
+  /** Of what the client said that it takes. One that is sent more may close the connection, and with it other calls. */
+  #tooLarge(what: string, { sizeBytes }: HeaderList): FabricError {
+    const takes = `and the client takes ${this.#stream.headerListMaxBytes}`;
+    return new FabricError(
+      "METADATA_TOO_LARGE",
+      `the answer of ${this.path} has ${sizeBytes} bytes of ${what}, ${takes}`,
+    );
   }
 
   #refuse(bytes: number): void {
