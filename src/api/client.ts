@@ -15,6 +15,7 @@ export { CallMetadata } from "../core/call-metadata";
 export type { FabricClient } from "../client/fabric-client";
 export type { GenerateOptions, GeneratedToken } from "../client/generate";
 export type { CallOptions, TypedClient } from "../rpc/service/typed-client";
+export { rawDefinition, type RawDefinition, type RawMethod } from "../rpc/service/raw-definition";
 export type { ServiceDefinition } from "../rpc/service/service-definition";
 
 /** What a client is made of. Settings that are not given come from the environment; see docs/configuration.md. */

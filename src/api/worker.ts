@@ -20,6 +20,7 @@ export type { ServerInterceptor } from "../rpc/service/server-interceptors";
 export type { CallContext } from "../rpc/service/call-context";
 export type { Handler, Handlers, MountedService } from "../rpc/service/service-handlers";
 export { grpcJsService, type GrpcJsDefinition, type GrpcJsMethod } from "../wire/grpc-js-service";
+export { rawDefinition, type RawDefinition, type RawMethod } from "../rpc/service/raw-definition";
 export type { ServiceDefinition } from "../rpc/service/service-definition";
 export type { Worker } from "../worker/worker";
 
