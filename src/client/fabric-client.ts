@@ -16,7 +16,8 @@ import { NO_LOAD } from "../core/member";
 import type { Random } from "../core/random";
 import { DirectorServiceDefinition } from "../wire/contract";
 import type { ServiceDefinition } from "../rpc/service/service-definition";
-import { typedClient, type CallStarter, type TypedClient } from "../rpc/service/typed-client";
+import type { ClientInterceptor } from "../rpc/service/client-interceptors";
+import { typedClient, type CallStarter, type TypedClient, type TypedClientOptions } from "../rpc/service/typed-client";
 import { EndpointPool, type ClientEndpoint, type EndpointDescription } from "./endpoint-pool";
 import { watchEndpoints, type EndpointList } from "./endpoint-watch";
 import { localCall } from "./local-call";
@@ -50,6 +51,8 @@ export interface FabricClientParts {
   readonly registry: PolicyRegistry;
   connect(address: string, options: { readonly keepalive: boolean }): Connection;
   newId(): string;
+  /** Around the calls of every typed client, outside those of its own. */
+  readonly interceptors?: readonly ClientInterceptor[] | undefined;
 }
 
 type Calling = Dispatcher<ClientEndpoint>;
@@ -68,6 +71,7 @@ const ANY_SERVICE = "*";
 /** Calls the services of the fabric, wherever their workers are. */
 export class FabricClient {
   readonly #parts: FabricClientParts;
+  readonly #interceptors: readonly ClientInterceptor[];
   /** Without bound: these calls are the program's own. */
   readonly #retryMemory = new RetryMemory(Infinity);
   readonly #stop = new AbortController();
@@ -82,6 +86,7 @@ export class FabricClient {
 
   constructor(parts: FabricClientParts) {
     this.#parts = parts;
+    this.#interceptors = parts.interceptors ?? [];
     const { random, config, registry } = parts;
     this.#known = config.directors;
     this.#workerBalancer = new Balancer({ random, registry, ...(config.balancer ? { policy: config.balancer } : {}) });
@@ -103,14 +108,16 @@ export class FabricClient {
     return typedClient(
       DirectorServiceDefinition,
       this.#starter((call, listener) => this.#through(this.#proxy, ANY_SERVICE, call, listener)),
+      { interceptors: this.#interceptors },
     );
   }
 
-  /** A typed client of a service, by its generated definition. Cheap; calls share this client's connections. */
-  client<S extends ServiceDefinition>(definition: S): TypedClient<S> {
+  /** A typed client of a service, by its generated definition. Cheap; calls share this client's connections. Its interceptors are inside this client's. */
+  client<S extends ServiceDefinition>(definition: S, options: TypedClientOptions = {}): TypedClient<S> {
     return typedClient(
       definition,
       this.#starter((call, listener) => this.#start(call, listener)),
+      { interceptors: [...this.#interceptors, ...(options.interceptors ?? [])] },
     );
   }
 

@@ -1,4 +1,5 @@
 import type { CallContext } from "./call-context";
+import { heard, iterableOf } from "./promised-stream";
 
 /** A method's handler as interceptors see it: of any kind, with its messages decoded. */
 export type AnyHandler = (request: unknown, context: CallContext) => unknown;
@@ -33,23 +34,4 @@ export function intercept(
     handler,
   );
   return responseStream ? (request, context) => iterableOf(composed(request, context)) : composed;
-}
-
-/** A rejection that the interceptor does not look at must not end the process. */
-function heard(answer: unknown): unknown {
-  if (isThenable(answer)) answer.then(undefined, () => {});
-  return answer;
-}
-
-/** An `async` interceptor has only the promise of a stream. */
-function iterableOf(answer: unknown): unknown {
-  return isThenable(answer) ? promisedStream(answer as PromiseLike<AsyncIterable<unknown>>) : answer;
-}
-
-function isThenable(answer: unknown): answer is PromiseLike<unknown> {
-  return typeof (answer as { readonly then?: unknown } | null | undefined)?.then === "function";
-}
-
-async function* promisedStream(answer: PromiseLike<AsyncIterable<unknown>>): AsyncGenerator<unknown> {
-  yield* await answer;
 }

@@ -12,6 +12,7 @@ import type {
 import { CallMetadata } from "../../core/call-metadata";
 import { FabricError } from "../../core/errors";
 import { MessageQueue } from "../../core/message-queue";
+import { type ClientInterceptor, interceptedMethod } from "./client-interceptors";
 import {
   pathOf,
   traitsOf,
@@ -69,16 +70,26 @@ export type TypedClient<S extends ServiceDefinition> = {
 /** Answers that wait for a reader which is slow, before the worker is held back. */
 const ANSWERS_WAITING_MAX = 16;
 
-export function typedClient<S extends ServiceDefinition>(definition: S, starter: CallStarter): TypedClient<S> {
+export interface TypedClientOptions {
+  /** Around every call, the first outermost. */
+  readonly interceptors?: readonly ClientInterceptor[];
+}
+
+export function typedClient<S extends ServiceDefinition>(
+  definition: S,
+  starter: CallStarter,
+  { interceptors = [] }: TypedClientOptions = {},
+): TypedClient<S> {
   const client: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
     const path = pathOf(definition, method);
     const traits = traitsOf(method);
     const target = { path, traits, method };
-    client[key] = (request: unknown, options: CallOptions = {}) =>
+    const make = (request: unknown, options: CallOptions = {}) =>
       method.responseStream
         ? manyAnswers(starter, target, request, options)
         : oneAnswer(starter, target, request, options);
+    client[key] = interceptors.length === 0 ? make : interceptedMethod({ path, ...traits }, make, interceptors);
   }
   return client as TypedClient<S>;
 }

@@ -1,10 +1,19 @@
 import { createPolicyRegistry } from "../../../src/balancing/policy-registry";
 import { FabricClient } from "../../../src/client/fabric-client";
+import type { ClientInterceptor } from "../../../src/rpc/service/client-interceptors";
 import { SILENT_LOGGER } from "../../../src/core/logger";
 import { seededRandom } from "../../../src/core/random";
 import { ComputeServiceDefinition } from "../../../src/wire/contract";
 import { ManualClock, settle } from "../../support/manual-clock";
 import { StubConnection } from "../../support/stub-connection";
+
+/** Says in the metadata that it was there. */
+const adding =
+  (name: string): ClientInterceptor =>
+  (call, next) => {
+    call.metadata.append("x-by", name);
+    return next(call);
+  };
 
 describe("A client of a fabric", () => {
   let clock: ManualClock;
@@ -29,6 +38,7 @@ describe("A client of a fabric", () => {
         retryBufferBytes: 1_000,
       },
       connect: () => director,
+      interceptors: [adding("client")],
       newId: () => "id",
     });
     await settle();
@@ -50,6 +60,18 @@ describe("A client of a fabric", () => {
     await settle();
     const asked = director.calls.map(({ start }) => start.compression);
     expect(asked).toEqual([{ encoding: "gzip" }, { encoding: "deflate", compresses }, undefined]);
+  });
+
+  it("has its interceptors around those of a typed client", async () => {
+    const options = { interceptors: [adding("typed")] };
+    const answers = [
+      client.client(ComputeServiceDefinition, options).execute({ task: "echo" }),
+      client.director.listMembers({}),
+    ];
+    for (const answer of answers) answer.catch(() => {});
+    await settle();
+    const by = director.calls.map(({ start }) => start.metadata.entries().map(([, value]) => value));
+    expect(by).toEqual([["client", "typed"], ["client"]]);
   });
 
   describe("while no director answers", () => {
