@@ -106,12 +106,17 @@ conformance-h2spec: build ## Run h2spec against our HTTP/2 engine, a gRPC server
 	@$(BIN)/tsx scripts/h2spec.ts
 
 .PHONY: conformance-interop
-conformance-interop: build ## Run gRPC's interop cases and grpcurl through the director: grpc-go, grpc-js, our worker (grpc-go and grpcurl need Go)
+conformance-interop: build ## Run gRPC's interop cases and grpcurl through the director: grpc-go, grpcio, grpc-c++, grpc-js, our own (those there is no Go, Python or C++ for are left out)
 	@$(BIN)/tsx scripts/conformance/grpc-interop.ts $(INTEROP)
 
 .PHONY: conformance-negative
 conformance-negative: build ## Run gRPC's negative HTTP/2 cases against our client, straight and through a director
 	@$(BIN)/tsx scripts/conformance/negative-http2.ts
+
+.PHONY: conformance-tools
+conformance-tools: ## Install gRPC for C++, for its interop lanes (Debian; needs root)
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends g++ libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
 
 .PHONY: fuzz-http2
 fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SEED=n to replay)

@@ -1,8 +1,8 @@
 /**
- * Runs the official gRPC interop cases: clients and servers of three stacks and our own, straight and through the director,
+ * Runs the official gRPC interop cases: clients and servers of four stacks and our own, straight and through the director,
  * over plain text and TLS; and grpcurl through the director. Prints a table of the lanes and one of the cases, then everything that
  * went wrong; the last line is JSON. Fails unless every case passes, or is in known-failures.ts and fails without the director too.
- * Where Go or Python is absent, and what is made with it was not made before, it says so and leaves that out.
+ * Where Go, Python or gRPC for C++ is absent, and what is made with it was not made before, it says so and leaves that out.
  *
  * Run: make conformance-interop (INTEROP="--clients heddle,grpc-go --servers grpc-js" for a part)
  */
@@ -12,10 +12,11 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { type Certificates, makeCertificates } from "../../test/support/certificates";
-import { COMPRESSED_ANSWER_CASES } from "../../test/support/interop/cases";
+import { COMPRESSED_ANSWER_CASES, PROBED_REQUEST_CASES } from "../../test/support/interop/cases";
 import { INTEROP_STACKS } from "../../test/support/interop/interop-stacks";
 import { buildGoInterop, type GoInterop } from "./go-interop";
-import { PythonClient, startPythonServer } from "./python-interop";
+import { buildCppInterop, cppClient, startCppServer, type CppInterop } from "./cpp-interop";
+import { pythonClient, startPythonServer } from "./grpcio-interop";
 import { ensurePythonGrpc } from "../python-grpc";
 import { findGrpcurl } from "../grpcurl";
 import { GrpcurlClient } from "./grpcurl-client";
@@ -38,20 +39,24 @@ import { startGoServer, startGrpcJsServer, startWorker, type InteropServer } fro
 /** Not a case of a client: asked of the director when the others of its lane have run. */
 const SLOTS_CASE = "no_slot_held_after_all";
 
-/** Those that compress the answers they are asked to compress. */
-const COMPRESSING_SERVERS: readonly ServerName[] = ["grpcio"];
+/** Who can do what a case asks of a server; of those that are not here, all. */
+const ABLE_SERVERS: Readonly<Record<string, readonly ServerName[]>> = {
+  ...Object.fromEntries(COMPRESSED_ANSWER_CASES.map((name) => [name, ["grpcio", "grpc-c++"]])),
+  ...Object.fromEntries(PROBED_REQUEST_CASES.map((name) => [name, ["grpc-c++"]])),
+};
 
 /** The foreign programs; undefined where they could not be had. */
 interface Programs {
   readonly go: GoInterop | undefined;
   /** With gRPC. */
   readonly python: string | undefined;
+  readonly cpp: Exclude<CppInterop, { missing: string }> | undefined;
   readonly grpcurl: string | undefined;
 }
 
 async function startServer(
   name: ServerName,
-  { go, python }: Programs,
+  { go, python, cpp }: Programs,
   cluster: InteropCluster,
   tls: Certificates | undefined,
 ): Promise<InteropServer | undefined> {
@@ -60,6 +65,8 @@ async function startServer(
       return go && (await startGoServer(go.server, cluster.processes, tls));
     case "grpcio":
       return python === undefined ? undefined : await startPythonServer(python, cluster.processes, tls);
+    case "grpc-c++":
+      return cpp && (await startCppServer(cpp.server, cluster.processes, tls));
     case "grpc-js":
       return await startGrpcJsServer(tls);
     case "heddle":
@@ -103,13 +110,12 @@ async function runAgainst(
 }
 
 function casesOf(client: InteropClient | undefined, server: ServerName): readonly string[] {
-  if (client === undefined || COMPRESSING_SERVERS.includes(server)) return client?.cases ?? [];
-  return client.cases.filter((name) => !COMPRESSED_ANSWER_CASES.includes(name));
+  return (client?.cases ?? []).filter((name) => ABLE_SERVERS[name]?.includes(server) ?? true);
 }
 
 function clientOf(
   lane: Lane,
-  { go, python, grpcurl }: Programs,
+  { go, python, cpp, grpcurl }: Programs,
   { processes }: InteropCluster,
 ): InteropClient | undefined {
   switch (lane.client) {
@@ -120,7 +126,9 @@ function clientOf(
     case "grpc-go":
       return go && new GrpcGoClient(go.client, processes);
     case "grpcio":
-      return python === undefined ? undefined : new PythonClient(python, processes);
+      return python === undefined ? undefined : pythonClient(python, processes);
+    case "grpc-c++":
+      return cpp && cppClient(cpp.client, processes);
     case "grpcurl":
       return grpcurl === undefined || lane.path === "direct" ? undefined : new GrpcurlClient(grpcurl, lane);
   }
@@ -151,7 +159,10 @@ async function main(): Promise<void> {
   const pythonGrpc = ensurePythonGrpc();
   if ("missing" in pythonGrpc) console.log(`grpcio's client and server are skipped: ${pythonGrpc.missing}`);
   const python = "python" in pythonGrpc ? pythonGrpc.python : undefined;
-  const programs: Programs = { go, python, grpcurl: "path" in found ? found.path : undefined };
+  const builtCpp = buildCppInterop();
+  if ("missing" in builtCpp) console.log(`grpc-c++'s client and server are skipped: ${builtCpp.missing}`);
+  const cpp = "missing" in builtCpp ? undefined : builtCpp;
+  const programs: Programs = { go, python, cpp, grpcurl: "path" in found ? found.path : undefined };
   const folder = await mkdtemp(join(tmpdir(), "heddle-interop-"));
   try {
     const certificates = await makeCertificates(folder);

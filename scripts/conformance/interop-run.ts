@@ -4,8 +4,8 @@
  * "grpcio" is Python's, on gRPC's C core. "heddle" is our client on our engine, "heddle-js" the same on grpc-js. grpcurl has cases of its own, and only through the director:
  * what it needs to know, it asks the director's reflection.
  */
-export const CLIENTS = ["grpc-go", "grpcio", "grpc-js", "heddle", "heddle-js", "grpcurl"] as const;
-export const SERVERS = ["grpc-go", "grpcio", "grpc-js", "heddle"] as const;
+export const CLIENTS = ["grpc-go", "grpcio", "grpc-c++", "grpc-js", "heddle", "heddle-js", "grpcurl"] as const;
+export const SERVERS = ["grpc-go", "grpcio", "grpc-c++", "grpc-js", "heddle"] as const;
 /** Straight to the server, as a baseline; or through a director that it is attached to. */
 export const PATHS = ["direct", "director"] as const;
 export const TRANSPORTS = ["plain", "tls"] as const;

@@ -7,13 +7,16 @@ import { connect, type FabricClient } from "../../src/api/client";
 import { createDirector, type Director } from "../../src/api/director";
 import type { Worker } from "../../src/api/worker";
 import { SILENT_LOGGER } from "../../src/core/logger";
-import { COMPRESSED_ANSWER_CASES } from "../support/interop/cases";
+import { COMPRESSED_ANSWER_CASES, PROBED_REQUEST_CASES } from "../support/interop/cases";
 import { interopContract, SERVED } from "../support/interop/contract";
 import { GrpcJsServer } from "../support/interop/grpc-js-server";
 import { INTEROP_STACKS } from "../support/interop/interop-stacks";
 import type { InteropTarget } from "../support/interop/interop-target";
 import { interopWorker } from "../support/interop/interop-worker";
 import { eventually } from "../support/processes";
+
+/** Those here are not. */
+const FOR_ABLE_SERVERS = [...COMPRESSED_ANSWER_CASES, ...PROBED_REQUEST_CASES];
 
 /** The part of `make conformance` that needs nothing but Node, in this process: plain text, through the director. */
 describe.each(["a grpc-js server beside a side-car", "a worker of createWorker()"] as const)(
@@ -74,7 +77,7 @@ describe.each(["a grpc-js server beside a side-car", "a worker of createWorker()
       });
       afterAll(() => target.close());
 
-      const cases = Object.entries(stack.cases).filter(([testCase]) => !COMPRESSED_ANSWER_CASES.includes(testCase));
+      const cases = Object.entries(stack.cases).filter(([testCase]) => !FOR_ABLE_SERVERS.includes(testCase));
       it.each(cases)("%s", async (_name, run) => {
         await run(target);
       });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { Status } from "../../../src/core/status";
 import type { InteropCases } from "./interop-case";
 import {
   zeros,
@@ -11,9 +12,9 @@ import {
 import { assertOk, largeUnary } from "./unary-cases";
 
 /**
- * Compressed requests, without the probe: no server here can tell its handler whether a message was compressed, so
- * none could refuse one that lies about it. Nor do clients tell their callers whether an answer was, so that of compressed answers
- * only what is in them is asked.
+ * Compressed requests, without the probe for most servers: they do not tell their handlers whether a message was compressed, so that
+ * they could not refuse one that lies about it. Nor do clients here tell their callers whether an answer was, so that of compressed
+ * answers only what is in them is asked.
  */
 export const compressedCases: InteropCases = {
   async client_compressed_unary_noprobe(target) {
@@ -27,6 +28,29 @@ export const compressedCases: InteropCases = {
     const call = client.open<StreamingInputCallRequest, StreamingInputCallResponse>("StreamingInputCall");
     await call.sendCompressed({ payload: zeros(27_182) }, true);
     await call.sendCompressed({ payload: zeros(45_904) }, false);
+    call.halfClose();
+    const answer = await call.next();
+    assertOk({ status: await call.status });
+    assert.deepEqual(answer, { aggregatedPayloadSize: 73_086 });
+  },
+
+  async client_compressed_unary(target) {
+    const lie = await target.client.unary("UnaryCall", { expectCompressed: { value: true }, payload: zeros(27_182) });
+    assert.equal(lie.status.code, Status.INVALID_ARGUMENT, lie.status.details);
+    await largeUnary(target.open({ compression: "gzip" }), { expectCompressed: { value: true } });
+    await largeUnary(target.client, { expectCompressed: { value: false } });
+  },
+
+  async client_compressed_streaming(target) {
+    const client = target.open({ compression: "gzip" });
+    const lie = client.open<StreamingInputCallRequest, StreamingInputCallResponse>("StreamingInputCall");
+    await lie.sendCompressed({ expectCompressed: { value: true }, payload: zeros(27_182) }, false);
+    lie.halfClose();
+    assert.equal((await lie.status).code, Status.INVALID_ARGUMENT);
+
+    const call = client.open<StreamingInputCallRequest, StreamingInputCallResponse>("StreamingInputCall");
+    await call.sendCompressed({ expectCompressed: { value: true }, payload: zeros(27_182) }, true);
+    await call.sendCompressed({ expectCompressed: { value: false }, payload: zeros(45_904) }, false);
     call.halfClose();
     const answer = await call.next();
     assertOk({ status: await call.status });

@@ -23,6 +23,7 @@ export interface SimpleRequest {
   readonly fillServerId?: boolean;
   readonly responseCompressed?: { readonly value: boolean } | null;
   readonly responseStatus?: EchoStatus | null;
+  readonly expectCompressed?: { readonly value: boolean } | null;
   readonly orcaPerQueryReport?: TestOrcaReport | null;
 }
 
@@ -32,6 +33,7 @@ export interface SimpleResponse {
 }
 
 export interface StreamingInputCallRequest {
+  readonly expectCompressed?: { readonly value: boolean } | null;
   readonly payload?: Payload | null;
 }
 
