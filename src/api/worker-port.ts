@@ -31,6 +31,7 @@ export function workerPort(config: WorkerConfig, parts: ProcessParts, tls: LiveT
     ...parts,
     ...common,
     tls: servingTls(tls),
+    compression: config.compression,
     limits: workerPortLimits(config),
     mayBeQuiet: (path) => OF_PROCESS.test(path),
   });

@@ -126,6 +126,11 @@ export interface IncomingCall {
   listen(listener: IncomingListener): void;
   /** Initial metadata; at most once and before the first `send`, which otherwise sends empty ones. */
   sendHeaders(metadata: CallMetadata): void;
+  /**
+   * How messages of the answer are sent, where the caller says that it can read such. Counts before the headers are sent, and after that only
+   * to leave it off. Absent where nothing but whole messages as they are can be sent.
+   */
+  compress?(compression: MessageCompression): void;
   send(bytes: Uint8Array): boolean;
   finish(end: Omit<CallEnd, "error">): void;
   pause(): void;

@@ -1,4 +1,4 @@
-import type { CallEnd, IncomingCall, IncomingListener, PeerCertificate } from "../core/call";
+import type { CallEnd, IncomingCall, IncomingListener, MessageCompression, PeerCertificate } from "../core/call";
 import { endOfError } from "../core/call-end";
 import type { CallMetadata } from "../core/call-metadata";
 import type { FabricError } from "../core/errors";
@@ -49,6 +49,10 @@ export class AdmittedCall implements IncomingCall, IncomingListener {
   listen(listener: IncomingListener): void {
     this.#listener = listener;
     this.#inner.listen(this);
+  }
+
+  compress(compression: MessageCompression): void {
+    this.#inner.compress?.(compression);
   }
 
   sendHeaders(metadata: CallMetadata): void {

@@ -1,6 +1,7 @@
 import { constants, deflateSync, gunzipSync, gzipSync, inflateSync, type ZlibOptions } from "node:zlib";
 import { messageOf } from "../../core/errors";
 import type { MessageEncoding } from "../../core/call";
+import type { CallMetadata } from "../../core/call-metadata";
 import { frameOf, type ReceivedMessage } from "./message-reader";
 
 /** What `grpc-accept-encoding` says of us. */
@@ -27,6 +28,18 @@ const ENCODERS = { gzip: gzipSync, deflate: deflateSync };
 /** Whether we could read messages in it, and send such. */
 export function isAcceptedEncoding(encoding: string): encoding is MessageEncoding {
   return encoding === "identity" || DECODERS.has(encoding);
+}
+
+/** Whether the peer says that it can read messages in it: `grpc-accept-encoding`, in one field or several. */
+export function acceptsEncoding(metadata: CallMetadata, encoding: MessageEncoding): boolean {
+  return metadata
+    .entries()
+    .some(
+      ([key, value]) =>
+        key === "grpc-accept-encoding" &&
+        typeof value === "string" &&
+        value.split(",").some((each) => each.trim() === encoding),
+    );
 }
 
 /**

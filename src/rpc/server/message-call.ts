@@ -1,4 +1,11 @@
-import type { CallEnd, IncomingCall, IncomingListener, PeerCertificate } from "../../core/call";
+import type {
+  CallEnd,
+  IncomingCall,
+  IncomingListener,
+  MessageCompression,
+  MessageEncoding,
+  PeerCertificate,
+} from "../../core/call";
 import { endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CancelTimer, Clock } from "../../core/clock";
@@ -8,12 +15,15 @@ import { ACCEPTED_ENCODINGS, MessageFault, unpacked } from "../framing/message-e
 import { MessageReader, type ReceivedMessage } from "../framing/message-reader";
 import { sendFramed } from "../framing/send-framed";
 import { userMetadataOf } from "../framing/user-metadata";
+import { AnswerCompression } from "./answer-compression";
 import type { MemoryBudget } from "./memory-budget";
 
 export interface MessageCallOptions {
   readonly clock: Clock;
   /** Of a message sent, and of one received after decompression. What comes over the wire is bounded by whoever made the call of chunks. */
   readonly messageMaxBytes: number;
+  /** Of answers, where the caller can read it and nothing else is said. Default: "identity". */
+  readonly compression?: MessageEncoding | undefined;
   /** For requests that are not complete; shared by the calls of a connection. */
   readonly held: MemoryBudget;
 }
@@ -36,6 +46,8 @@ export class MessageCall implements IncomingCall, IncomingListener {
   #listener: IncomingListener | undefined;
   /** Of `options.held`. */
   #heldBytes = 0;
+  /** Undefined: nothing is compressed, and nobody need look at what the caller can read. */
+  #compression: AnswerCompression | undefined;
   #paused = false;
   /** The caller sends no more; whether the listener knows. */
   #halfClosed = false;
@@ -48,6 +60,8 @@ export class MessageCall implements IncomingCall, IncomingListener {
     this.timeoutMs = call.timeoutMs;
     this.#call = call;
     this.#options = options;
+    const { compression = "identity" } = options;
+    if (compression !== "identity") this.compress({ encoding: compression });
     if (call.timeoutMs !== undefined) {
       this.#cancelTimer = options.clock.after(call.timeoutMs, () =>
         this.#refuse(endOfError(new FabricError("DEADLINE_EXCEEDED", `the deadline of ${this.path} passed`))),
@@ -82,14 +96,23 @@ export class MessageCall implements IncomingCall, IncomingListener {
     this.#call.listen(this);
   }
 
+  compress(compression: MessageCompression): void {
+    this.#compression ??= new AnswerCompression();
+    this.#compression.wanted = compression;
+  }
+
   sendHeaders(metadata: CallMetadata): void {
-    if (!this.#over) this.#call.sendHeaders(metadata);
+    if (!this.#over) this.#call.sendHeaders(this.#compression?.begin(this.#call, metadata) ?? metadata);
   }
 
   send(bytes: Uint8Array): boolean {
     if (this.#over) return true;
     const { messageMaxBytes } = this.#options;
-    if (bytes.length <= messageMaxBytes) return sendFramed(this.#call, bytes);
+    if (bytes.length <= messageMaxBytes) {
+      return this.#compression === undefined
+        ? sendFramed(this.#call, bytes)
+        : this.#compression.send(this.#call, bytes);
+    }
     this.#refuse(tooLarge(`an answer of ${this.path} has ${bytes.length} bytes, more than ${messageMaxBytes}`));
     return true;
   }

@@ -1,4 +1,4 @@
-import type { IncomingCall } from "../../core/call";
+import type { IncomingCall, MessageEncoding } from "../../core/call";
 import type { Clock } from "../../core/clock";
 import { MemoryBudget } from "./memory-budget";
 import { MessageCall } from "./message-call";
@@ -10,12 +10,14 @@ const HELD_MAX_BYTES = 16 * 1024 * 1024;
 export class MessageServices {
   readonly #clock: Clock;
   readonly #messageMaxBytes: number;
+  readonly #compression: MessageEncoding | undefined;
   readonly #handlers = new Map<string, (call: IncomingCall) => void>();
   readonly #held = new WeakMap<object, MemoryBudget>();
 
-  constructor(clock: Clock, messageMaxBytes: number) {
+  constructor(clock: Clock, messageMaxBytes: number, compression?: MessageEncoding) {
     this.#clock = clock;
     this.#messageMaxBytes = messageMaxBytes;
+    this.#compression = compression;
   }
 
   /** "/package.Service/Method" of all there are. */
@@ -33,9 +35,9 @@ export class MessageServices {
 
   /** @param connection - which the call came on; the calls of one share what they may hold */
   serve(call: IncomingCall, connection: object): void {
-    const messageMaxBytes = this.#messageMaxBytes;
+    const [messageMaxBytes, compression] = [this.#messageMaxBytes, this.#compression];
     const held = this.#heldBy(connection);
-    this.#handlers.get(call.path)!(new MessageCall(call, { clock: this.#clock, messageMaxBytes, held }));
+    this.#handlers.get(call.path)!(new MessageCall(call, { clock: this.#clock, messageMaxBytes, compression, held }));
   }
 
   #heldBy(connection: object): MemoryBudget {

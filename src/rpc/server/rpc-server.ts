@@ -1,14 +1,19 @@
-import type { IncomingCall } from "../../core/call";
+import type { IncomingCall, MessageEncoding } from "../../core/call";
 import { MessageServices } from "./message-services";
 import { Port, type PortOptions } from "./port";
+
+export interface RpcServerOptions extends Omit<PortOptions, "isOwn"> {
+  /** Of the answers of registered methods, for callers that can read it, unless a call says otherwise. Default: none. */
+  readonly compression?: MessageEncoding;
+}
 
 /** A gRPC server on the engine: methods that are registered get whole messages, calls of others are handed on as they come. */
 export class RpcServer {
   readonly #services: MessageServices;
   readonly #port: Port;
 
-  constructor(options: Omit<PortOptions, "isOwn">) {
-    const services = new MessageServices(options.clock, options.messageMaxBytes);
+  constructor(options: RpcServerOptions) {
+    const services = new MessageServices(options.clock, options.messageMaxBytes, options.compression);
     this.#services = services;
     this.#port = new Port({ ...options, isOwn: (path) => services.has(path) });
     this.#port.handleOwn((call, connection) => services.serve(call, connection));

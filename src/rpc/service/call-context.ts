@@ -1,4 +1,4 @@
-import type { PeerCertificate } from "../../core/call";
+import type { MessageCompression, MessageEncoding, PeerCertificate } from "../../core/call";
 import type { CallMetadata } from "../../core/call-metadata";
 
 /** What a handler knows of its call. */
@@ -20,6 +20,13 @@ export interface CallContext {
   readonly trailers: CallMetadata;
   /** Sends `headers` now, before the first message. Twice is once. */
   sendHeaders(): void;
+  /**
+   * Says how messages of the answer are sent, where the caller can read such: those of 1 KiB or more, if they become shorter. Before the first
+   * message; afterwards "identity" still leaves it off. Default: as the server's settings say. Does nothing in threads of WORKER_THREADS and
+   * with HEDDLE_TRANSPORT=grpc-js.
+   * @throws TypeError for an encoding that is not known here
+   */
+  compress(compression: MessageEncoding | MessageCompression): void;
   /** Address of the caller: the director's, where one passed the call on. */
   readonly peer: string;
   /** How the caller named this server (`:authority`). */

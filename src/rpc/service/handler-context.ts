@@ -1,5 +1,6 @@
-import type { IncomingCall, PeerCertificate } from "../../core/call";
+import type { IncomingCall, MessageCompression, MessageEncoding, PeerCertificate } from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
+import { ACCEPTED_ENCODINGS, isAcceptedEncoding } from "../framing/message-encoding";
 import type { CallContext } from "./call-context";
 
 /** The context of one call. What handlers seldom look at is made when they do: an AbortSignal alone costs as much as a small call. */
@@ -47,6 +48,14 @@ export class HandlerContext implements CallContext {
 
   peerCertificate(): PeerCertificate | undefined {
     return this.#call.peerCertificate?.();
+  }
+
+  compress(compression: MessageEncoding | MessageCompression): void {
+    const asked = typeof compression === "string" ? { encoding: compression } : compression;
+    if (!isAcceptedEncoding(asked.encoding)) {
+      throw new TypeError(`compression is "${String(asked.encoding)}": use one of ${ACCEPTED_ENCODINGS}`);
+    }
+    this.#call.compress?.(asked);
   }
 
   get signal(): AbortSignal {
