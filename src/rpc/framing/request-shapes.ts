@@ -2,7 +2,8 @@ import type { CallStart } from "../../core/call";
 import type { CallMetadata } from "../../core/call-metadata";
 import { HeaderList } from "../../http2/header-list";
 import { formatTimeout, parseTimeout } from "./grpc-timeout";
-import { appendFields, contentTypeOf, HeaderLists, isGrpc, metadataOf, withoutBlankEnds } from "./header-shapes";
+import { appendFields, contentTypeOf, isGrpc, metadataOf, withoutBlankEnds } from "./header-shapes";
+import { RecentLists } from "./recent-lists";
 
 /** The HTTP status of a request that is not gRPC. */
 export type Refusal = "405" | "415";
@@ -61,7 +62,7 @@ interface KnownHead {
 
 /** Makes the heads of requests to one peer. */
 export class RequestHeads {
-  readonly #lists = new HeaderLists();
+  readonly #lists = new RecentLists();
   /** By metadata, which calls with the same head share: spares putting the fields together to find out that they are known. */
   #heads = new Map<CallMetadata, Map<string, KnownHead>>();
   #count = 0;

@@ -20,6 +20,27 @@ describe("Heads of requests", () => {
     expect(heads.of({ path: "/a.B/C", metadata })).toBe(first);
   });
 
+  it("are the same list for metadata that say the same, also when others come between", () => {
+    const heads = new RequestHeads("w1:7000", "http");
+    const of = (token: string) => heads.of({ path: "/a.B/C", metadata: CallMetadata.of({ token, a: "1" }) });
+    const [first, second] = [of("x"), of("y")];
+    expect([of("x"), of("y"), of("x")]).toEqual([first, second, first]);
+    expect(of("x")).toBe(first);
+    expect([first.get("token"), second.get("token")]).toEqual(["x", "y"]);
+  });
+
+  it("with secrets are made anew for each call", () => {
+    const heads = new RequestHeads("w1:7000", "http");
+    const metadata = CallMetadata.of({ token: "x" });
+    metadata.markSensitive("token");
+    const lists = [0, 1].map(() => heads.of({ path: "/a.B/C", metadata }));
+    expect(lists[0]).not.toBe(lists[1]);
+    expect(lists.map(({ fields, neverIndexed }) => neverIndexed.map((at) => fields[at]))).toEqual([
+      ["token"],
+      ["token"],
+    ]);
+  });
+
   it("are told apart by their path", () => {
     const heads = new RequestHeads("w1:7000", "http");
     const metadata = CallMetadata.of({ a: "1" });
