@@ -11,7 +11,7 @@ import { inferenceService } from "../worker/services/inference-service";
 import { TASKS } from "../worker/tasks";
 import { loadModule } from "./load-module";
 import { newId } from "./process-parts";
-import { protoServices } from "./proto-services";
+import type * as ProtoServices from "./proto-services";
 
 /** Where a worker's services come from, as data: what a thread is told so that it has them too. */
 export type ServiceSource =
@@ -46,8 +46,14 @@ export async function loadServices(
       throw new FabricError("INVALID_ARGUMENT", `servicesModule ${source.file} ${what}`);
     }
     case "proto":
-      return protoServices(source.proto, await loadModule(source.proto.handlersModule, "--handlers"));
+      return await protoServices(source.proto);
   }
+}
+
+/** What reads contracts takes memory, and most workers need none of it. */
+async function protoServices(proto: ProtoWorker): Promise<LoadedServices> {
+  const reader = require("./proto-services") as typeof ProtoServices;
+  return reader.protoServices(proto, await loadModule(proto.handlersModule, "--handlers"));
 }
 
 /** The path of a module that a user names. */

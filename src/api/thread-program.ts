@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { FabricError, messageOf } from "../core/errors";
+import { createRings, type ThreadRings } from "../worker/threads/byte-ring";
 import type { FromThread } from "../worker/threads/port-messages";
 import type { ThreadChannel } from "../worker/threads/thread-handle";
 import type { ServiceSource } from "./service-source";
@@ -11,13 +12,17 @@ const PROGRAM = join(__dirname, "..", "bin", "worker-thread.js");
 const SOURCE = join(__dirname, "..", "bin", "worker-thread.ts");
 
 /** What a thread is told when it starts. */
-export interface ThreadData {
+export interface ThreadData extends ThreadOrders {
+  readonly rings: ThreadRings;
+}
+
+interface ThreadOrders {
   readonly source: ServiceSource;
   /** The worker's. */
   readonly label: string;
 }
 
-export interface ThreadOptions extends ThreadData {
+export interface ThreadOptions extends ThreadOrders {
   /** 0 leaves it to Node. */
   readonly heapMaxBytes: number;
 }
@@ -35,14 +40,16 @@ export function threadProgram(): string {
 /** Starts a thread, which ends with the process at the latest. */
 export function openThread(program: string, number: number, options: ThreadOptions): ThreadChannel {
   const { source, label, heapMaxBytes } = options;
+  const rings = createRings();
   const thread = new Worker(program, {
     name: `handlers-${number}`,
-    workerData: { source, label } satisfies ThreadData,
+    workerData: { source, label, rings } satisfies ThreadData,
     resourceLimits: heapMaxBytes === 0 ? {} : { maxOldGenerationSizeMb: Math.ceil(heapMaxBytes / (1 << 20)) },
   });
   let thrown: unknown;
   thread.on("error", (error) => (thrown ??= error));
   return {
+    rings,
     post: (message, moved) => thread.postMessage(message, moved),
     onMessage: (listener) => {
       thread.on("message", (message) => listener(message as FromThread));

@@ -14,14 +14,15 @@ const send = (message: FromThread, moved: readonly ArrayBuffer[] = []) => port.p
 
 void start(workerData as ThreadData);
 
-async function start({ source, label }: ThreadData): Promise<void> {
+async function start({ source, label, rings }: ThreadData): Promise<void> {
   try {
     const parts = { clock: systemClock, logger: sendingLogger(send), label };
     const { services, descriptors } = await loadServices(source, parts);
     const runner = new CallRunner({
       clock: systemClock,
+      rings,
       methods: new Map(services.flatMap(({ methods }) => [...methods])),
-      post: (batch) => send(batch, batch.bytes.byteLength > 0 ? [batch.bytes] : []),
+      post: (batch) => send(batch, batch.moved),
       // Ticks come before promises, except those that promises ask for.
       whenTurnEnds: (callback) => queueMicrotask(() => process.nextTick(callback)),
       afterInput: (callback) => setImmediate(callback),

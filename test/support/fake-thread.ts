@@ -2,6 +2,7 @@ import type { IncomingCall } from "../../src/core/call";
 import type { Clock } from "../../src/core/clock";
 import { SILENT_LOGGER } from "../../src/core/logger";
 import { CallRunner } from "../../src/worker/threads/call-runner";
+import { createRings } from "../../src/worker/threads/byte-ring";
 import type { FromThread, ToThread } from "../../src/worker/threads/port-messages";
 import { ThreadHandle, type ThreadChannel } from "../../src/worker/threads/thread-handle";
 
@@ -11,6 +12,7 @@ type Methods = ReadonlyMap<string, (call: IncomingCall) => void>;
 export class FakeThread implements ThreadChannel {
   /** What was asked of it. */
   readonly seen = { posts: 0, stops: 0, terminated: false };
+  readonly rings = createRings();
   readonly #runner: CallRunner;
   readonly #unread: ToThread[] = [];
   readonly #methods: Methods;
@@ -24,7 +26,8 @@ export class FakeThread implements ThreadChannel {
     this.#runner = new CallRunner({
       clock,
       methods,
-      post: (batch) => this.#fromThread(batch, batch.bytes.byteLength > 0 ? [batch.bytes] : []),
+      rings: this.rings,
+      post: (batch) => this.#fromThread(batch, batch.moved),
       whenTurnEnds: (callback) => queueMicrotask(() => process.nextTick(callback)),
       afterInput: (callback) => setImmediate(callback),
     });

@@ -1,27 +1,30 @@
 import { CallMetadata, type MetadataValue } from "../../core/call-metadata";
+import { NOWHERE, RING_BYTES, type RingReader, RingWriter } from "./byte-ring";
 import type { Batch, Word } from "./port-messages";
 
-/** First capacity for the bytes of a batch. It follows what batches need, up to the longest. */
-const CAPACITY_BYTES = { min: 1_024, max: 64 * 1_024 } as const;
-
-const NOTHING = Buffer.alloc(0);
+/** Longer messages are moved: they are copied once instead of twice, and leave the ring to others. */
+const RING_MESSAGE_MAX_BYTES = RING_BYTES / 4;
 
 /**
- * Collects operations for one post. Bytes are copied, once: what comes off the network shares its memory with other calls, and a
- * handler may keep what it answered, so neither can be moved to another thread. What they are copied to is moved.
+ * Collects operations for one post. Bytes are copied: what comes off the network shares its memory with other calls, and a handler may
+ * keep what it answered, so neither can be moved to another thread.
  */
 export class BatchWriter {
+  readonly #ring: RingWriter;
   #words: Word[] = [];
-  #bytes: Buffer = NOTHING;
-  #length = 0;
-  #capacity: number = CAPACITY_BYTES.min;
+  #moved: ArrayBuffer[] = [];
+  #byteLength = 0;
+
+  constructor(ring: SharedArrayBuffer) {
+    this.#ring = new RingWriter(ring);
+  }
 
   get isEmpty(): boolean {
     return this.#words.length === 0;
   }
 
   get byteLength(): number {
-    return this.#length;
+    return this.#byteLength;
   }
 
   add(...words: readonly Word[]): void {
@@ -29,11 +32,15 @@ export class BatchWriter {
   }
 
   addBytes(bytes: Uint8Array): void {
-    this.#words.push(bytes.length);
-    const end = this.#length + bytes.length;
-    if (end > this.#bytes.length) this.#grow(end);
-    this.#bytes.set(bytes, this.#length);
-    this.#length = end;
+    const { length } = bytes;
+    const at = length > RING_MESSAGE_MAX_BYTES ? NOWHERE : this.#ring.write(bytes);
+    this.#words.push(length, at);
+    this.#byteLength += length;
+    if (at !== NOWHERE) return;
+    // Never of Node's pool, whose memory cannot be moved.
+    const copy = Buffer.allocUnsafeSlow(length);
+    copy.set(bytes);
+    this.#moved.push(copy.buffer as ArrayBuffer);
   }
 
   addMetadata(metadata: CallMetadata): void {
@@ -46,37 +53,28 @@ export class BatchWriter {
     this.#words.push(metadata.sensitiveKeys.length, ...metadata.sensitiveKeys);
   }
 
-  /** All that was added, and begins anew. Its bytes are to be moved (`transfer`). */
+  /** All that was added, and begins anew. */
   take(): Batch {
-    const batch: Batch = { kind: "calls", words: this.#words, bytes: this.#bytes.buffer as ArrayBuffer };
-    this.#capacity = Math.min(
-      CAPACITY_BYTES.max,
-      Math.max(CAPACITY_BYTES.min, 2 ** Math.ceil(Math.log2(this.#length))),
-    );
+    const batch: Batch = { kind: "calls", words: this.#words, moved: this.#moved };
     this.#words = [];
-    this.#bytes = NOTHING;
-    this.#length = 0;
+    this.#moved = [];
+    this.#byteLength = 0;
     return batch;
-  }
-
-  #grow(neededBytes: number): void {
-    // Never of Node's pool, whose memory cannot be moved.
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.#capacity, 2 * this.#bytes.length, neededBytes));
-    this.#bytes.copy(grown, 0, 0, this.#length);
-    this.#bytes = grown;
   }
 }
 
-/** Reads a batch as it was written: an operation's operands in their order, and no others. */
+/** Reads a batch as it was written: an operation's operands in their order, all of them, and no others. */
 export class BatchReader {
   readonly #words: readonly Word[];
-  readonly #bytes: ArrayBuffer;
+  readonly #moved: readonly ArrayBuffer[];
+  readonly #ring: RingReader;
   #at = 0;
-  #offset = 0;
+  #movedAt = 0;
 
-  constructor({ words, bytes }: Batch) {
+  constructor({ words, moved }: Batch, ring: RingReader) {
     this.#words = words;
-    this.#bytes = bytes;
+    this.#moved = moved;
+    this.#ring = ring;
   }
 
   get hasMore(): boolean {
@@ -91,9 +89,9 @@ export class BatchReader {
     return this.#words[this.#at++] as string;
   }
 
-  /** A view of the batch's memory, which is the reader's own. */
+  /** The reader's own. */
   bytes(): Buffer {
-    return this.#view(this.number());
+    return this.#bytes(this.number());
   }
 
   metadata(): CallMetadata {
@@ -105,12 +103,11 @@ export class BatchReader {
 
   #value(): MetadataValue {
     const word = this.#words[this.#at++]!;
-    return typeof word === "string" ? word : this.#view(word);
+    return typeof word === "string" ? word : this.#bytes(word);
   }
 
-  #view(length: number): Buffer {
-    const view = Buffer.from(this.#bytes, this.#offset, length);
-    this.#offset += length;
-    return view;
+  #bytes(length: number): Buffer {
+    const at = this.number();
+    return at === NOWHERE ? Buffer.from(this.#moved[this.#movedAt++]!) : this.#ring.read(at, length);
   }
 }

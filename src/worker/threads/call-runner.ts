@@ -5,6 +5,7 @@ import type { Clock } from "../../core/clock";
 import { asFabricError } from "../../core/errors";
 import { Status } from "../../core/status";
 import { BatchReader } from "./batch";
+import { RingReader, type ThreadRings } from "./byte-ring";
 import { Outbox } from "./outbox";
 import { OP, type Batch } from "./port-messages";
 import { ThreadCall } from "./thread-call";
@@ -13,6 +14,7 @@ export interface CallRunnerParts {
   readonly clock: Pick<Clock, "monotonicMs">;
   /** By path. */
   readonly methods: ReadonlyMap<string, (call: IncomingCall) => void>;
+  readonly rings: ThreadRings;
   post(batch: Batch): void;
   /** Runs it when everything that can go on without input or output has done so. */
   whenTurnEnds(callback: () => void): void;
@@ -33,6 +35,7 @@ const SLICE_MS = 2;
 export class CallRunner {
   readonly #parts: CallRunnerParts;
   readonly #outbox: Outbox;
+  readonly #ring: RingReader;
   readonly #calls = new Map<number, ThreadCall>();
   /** Bounded by the calls that the worker admits. */
   readonly #notBegun: ThreadCall[] = [];
@@ -43,16 +46,17 @@ export class CallRunner {
 
   constructor(parts: CallRunnerParts) {
     this.#parts = parts;
-    this.#outbox = new Outbox(parts);
+    this.#ring = new RingReader(parts.rings.toThread);
+    this.#outbox = new Outbox({ ...parts, ring: parts.rings.fromThread });
   }
 
   receive(batch: Batch): void {
     this.#batchesTaken += 1;
-    const reader = new BatchReader(batch);
+    const reader = new BatchReader(batch, this.#ring);
     while (reader.hasMore) this.#apply(reader);
     if (this.#isRunning) return;
     if (this.#notBegun.length === 0) {
-      this.#sayTaken();
+      this.#sayTaken(0);
       return;
     }
     this.#isRunning = true;
@@ -101,8 +105,9 @@ export class CallRunner {
 
   readonly #next = (): void => {
     const isDone = this.#notBegun.length === 0;
-    if (isDone || this.#parts.clock.monotonicMs() - this.#sliceStartedMs >= SLICE_MS) {
-      this.#sayTaken(); // R3
+    const sliceMs = this.#parts.clock.monotonicMs() - this.#sliceStartedMs;
+    if (isDone || sliceMs >= SLICE_MS) {
+      this.#sayTaken(sliceMs); // R3
       this.#outbox.release();
       this.#isRunning = !isDone;
       if (!isDone) this.#parts.afterInput(this.#runSlice);
@@ -114,11 +119,11 @@ export class CallRunner {
     this.#parts.whenTurnEnds(this.#next); // R1
   };
 
-  #sayTaken(): void {
+  #sayTaken(sliceMs: number): void {
     const [batches, calls] = [this.#batchesTaken, this.#callsBegun];
     this.#batchesTaken = 0;
     this.#callsBegun = 0;
-    this.#outbox.write((writer) => writer.add(OP.taken, batches, calls));
+    this.#outbox.write((writer) => writer.add(OP.taken, batches, calls, sliceMs));
   }
 
   #begin(call: ThreadCall): void {

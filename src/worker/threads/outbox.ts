@@ -4,6 +4,8 @@ import type { Batch } from "./port-messages";
 
 export interface OutboxParts {
   readonly clock: Pick<Clock, "monotonicMs">;
+  /** Shared with the other thread. */
+  readonly ring: SharedArrayBuffer;
   post(batch: Batch): void;
   /** Runs it when the present turn of the event loop has done its work. */
   whenTurnEnds(callback: () => void): void;
@@ -20,13 +22,14 @@ const SLOW_TURN_MS = 2;
  */
 export class Outbox {
   readonly #parts: OutboxParts;
-  readonly #writer = new BatchWriter();
+  readonly #writer: BatchWriter;
   #firstWrittenMs: number | undefined;
   #isScheduled = false;
   #isHeld = false;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
+    this.#writer = new BatchWriter(parts.ring);
   }
 
   /** Adds operations: `add` must write whole ones. */

@@ -10,8 +10,8 @@ export interface Batch {
   readonly kind: "calls";
   /** Operations, each an `OP` and its operands; `BatchReader` knows which. */
   readonly words: readonly Word[];
-  /** Messages and binary metadata of these operations, one after the other. Moved to the receiver, not copied. */
-  readonly bytes: ArrayBuffer;
+  /** Messages for which the ring has no room. Moved to the receiver, not copied. */
+  readonly moved: readonly ArrayBuffer[];
 }
 
 export type Word = number | string;
@@ -33,7 +33,7 @@ export const OP = {
   credit: 7,
   /** Thread: id. The handler was told of the cancel; the last of a call. */
   cancelled: 8,
-  /** Thread: how many batches it has read, and how many calls it has begun, since it said so last. */
+  /** Thread: batches that it has read and calls that it has begun since it said so last, and how many ms beginning those took. */
   taken: 9,
 } as const;
 

@@ -3,12 +3,14 @@ import type { Clock } from "../../core/clock";
 import { FabricError } from "../../core/errors";
 import type { Logger } from "../../core/logger";
 import { BatchReader } from "./batch";
+import { RingReader, type ThreadRings } from "./byte-ring";
 import { CarriedCall } from "./carried-call";
 import { Outbox } from "./outbox";
 import { OP, type Batch, type FromThread, type ThreadServices, type ToThread } from "./port-messages";
 
 /** The way to a thread. `post` never throws: what cannot be sent is lost with the thread. */
 export interface ThreadChannel {
+  readonly rings: ThreadRings;
   /** `moved` belong to the thread from now on. */
   post(message: ToThread, moved: readonly ArrayBuffer[]): void;
   onMessage(listener: (message: FromThread) => void): void;
@@ -38,15 +40,17 @@ export interface ThreadHandleParts {
 /** A thread that has not taken what it was sent for so long computes: it gets no calls. Asked that often while it has calls. */
 const BUSY_MS = 20;
 /**
- * Calls that a thread is given before it has begun them: enough to fill a post while calls are short; one, once a round of them took
- * as long as `ROUND_MS`, since each would wait for those before it.
+ * Calls that a thread is given before it has begun them: what it begins in this time, since each waits for those before it; but one at
+ * least, and no more than fill a post.
  */
-const NOT_BEGUN_MAX = 16;
-const ROUND_MS = 5;
+const AHEAD_MS = 2;
+const AHEAD_MAX = 64;
+/** Share of the latest calls in the mean of how long they take to begin. */
+const LATEST_SHARE = 1 / 4;
 /** What a thread that was told to stop may take to run its exit handlers. */
 const STOP_MS = 1_000;
 
-const NO_OPERATIONS: Batch = { kind: "calls", words: [], bytes: new ArrayBuffer(0) };
+const NO_OPERATIONS: Batch = { kind: "calls", words: [], moved: [] };
 
 /**
  * A thread as the main thread sees it.
@@ -56,6 +60,7 @@ const NO_OPERATIONS: Batch = { kind: "calls", words: [], bytes: new ArrayBuffer(
 export class ThreadHandle {
   readonly #parts: ThreadHandleParts;
   readonly #outbox: Outbox;
+  readonly #ring: RingReader;
   readonly #calls = new Map<number, CarriedCall>();
   #lastId = 0;
   #isReady = false;
@@ -63,7 +68,10 @@ export class ThreadHandle {
   #batchesNotTaken = 0;
   #notTakenSinceMs = 0;
   #notBegun = 0;
-  #notBegunMax = NOT_BEGUN_MAX;
+  /** Until it is known how long its calls take. */
+  #aheadMax = 1;
+  /** Of a call, in the thread, up to where it waits for something. */
+  #meanBeginMs: number | undefined;
   #isAsking = false;
   #cancelQuestion = () => {};
   #cancelTerminate = () => {};
@@ -71,7 +79,9 @@ export class ThreadHandle {
   constructor(parts: ThreadHandleParts) {
     this.#parts = parts;
     const { channel, clock, whenTurnEnds } = parts;
-    this.#outbox = new Outbox({ clock, whenTurnEnds, post: (batch) => this.#post(batch) });
+    const { toThread, fromThread } = channel.rings;
+    this.#ring = new RingReader(fromThread);
+    this.#outbox = new Outbox({ clock, whenTurnEnds, ring: toThread, post: (batch) => this.#post(batch) });
     channel.onMessage((message) => this.#receive(message));
     channel.onEnd((reason) => this.#end(reason));
   }
@@ -86,7 +96,7 @@ export class ThreadHandle {
 
   /** Whether it would begin another call soon. */
   accepts(nowMs: number): boolean {
-    if (!this.isReady || this.#notBegun >= this.#notBegunMax) return false;
+    if (!this.isReady || this.#notBegun >= this.#aheadMax) return false;
     return this.#batchesNotTaken === 0 || nowMs - this.#notTakenSinceMs < BUSY_MS;
   }
 
@@ -121,14 +131,14 @@ export class ThreadHandle {
     if (this.#hasEnded) return;
     if (this.#batchesNotTaken === 0) this.#notTakenSinceMs = this.#parts.clock.monotonicMs();
     this.#batchesNotTaken += 1;
-    this.#parts.channel.post(batch, batch.bytes.byteLength > 0 ? [batch.bytes] : []);
+    this.#parts.channel.post(batch, batch.moved);
   }
 
   #receive(message: FromThread): void {
     const { logger } = this.#parts;
     switch (message.kind) {
       case "calls": {
-        const reader = new BatchReader(message);
+        const reader = new BatchReader(message, this.#ring);
         while (reader.hasMore) this.#apply(reader);
         return;
       }
@@ -149,7 +159,7 @@ export class ThreadHandle {
   #apply(reader: BatchReader): void {
     const op = reader.number();
     if (op === OP.taken) {
-      this.#took(reader.number(), reader.number());
+      this.#took(reader.number(), reader.number(), reader.number());
       return;
     }
     const id = reader.number();
@@ -174,13 +184,16 @@ export class ThreadHandle {
     }
   }
 
-  #took(batches: number, callsBegun: number): void {
-    const nowMs = this.#parts.clock.monotonicMs();
-    const isSlow = nowMs - this.#notTakenSinceMs >= ROUND_MS;
-    this.#notBegunMax = isSlow ? 1 : Math.min(NOT_BEGUN_MAX, 2 * this.#notBegunMax);
-    this.#notTakenSinceMs = nowMs;
+  #took(batches: number, callsBegun: number, beganForMs: number): void {
+    this.#notTakenSinceMs = this.#parts.clock.monotonicMs();
     this.#batchesNotTaken -= batches;
     this.#notBegun -= callsBegun;
+    if (callsBegun > 0) {
+      const latestMs = beganForMs / callsBegun;
+      const meanMs = this.#meanBeginMs ?? latestMs;
+      this.#meanBeginMs = meanMs + LATEST_SHARE * (latestMs - meanMs);
+      this.#aheadMax = Math.min(AHEAD_MAX, Math.max(1, Math.floor(AHEAD_MS / this.#meanBeginMs)));
+    }
     this.#parts.took();
   }
 
