@@ -40,7 +40,7 @@ export class BatchWriter {
     // Never of Node's pool, whose memory cannot be moved.
     const copy = Buffer.allocUnsafeSlow(length);
     copy.set(bytes);
-    this.#moved.push(copy.buffer as ArrayBuffer);
+    this.#moved.push(copy.buffer);
   }
 
   addMetadata(metadata: CallMetadata): void {

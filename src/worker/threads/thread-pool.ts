@@ -182,20 +182,22 @@ export class ThreadPool {
       whenTurnEnds,
       logger: logger.child({ thread: number }),
       channel: open(number),
-      ready: (served) => this.#ready(served),
+      ready: (served) => this.#ready(number, served),
       failed: (reason) => this.#failed(number, reason),
       ended: (reason, calls) => this.#ended(seat, reason, calls),
       took: () => this.#runWaiting(),
     });
   }
 
-  #ready(served: ThreadServices): void {
+  #ready(number: number, served: ThreadServices): void {
     if (this.#starting) {
       if (!this.#handles().every(({ isReady }) => isReady)) return;
       this.#starting.resolve(served);
       this.#starting = undefined;
-    } else if (this.#refusal && !this.#isStopping) {
-      this.#refuse(undefined);
+    } else if (!this.#isStopping) {
+      this.#parts.logger.info(`🧵 thread ${number} is up again`);
+      if (this.#refusal) this.#refuse(undefined);
+      this.#runWaiting();
     }
   }
 
