@@ -30,6 +30,11 @@ export class Backoff {
     return ceilingMs / 2 + (ceilingMs / 2) * this.#random.unit();
   }
 
+  /** Delays given since it began, or began anew. */
+  get attempts(): number {
+    return this.#attempt;
+  }
+
   /** Starts over. Call it only after the link has held for a while, or a peer that accepts and drops causes a storm. */
   reset(): void {
     this.#attempt = 0;

@@ -28,9 +28,14 @@ export interface LinkParts {
   readonly engine: Omit<Http2Options, "clock" | "random">;
   /** Begins to connect; what is written meanwhile waits. */
   dial(): Duplex;
+  /** The peer gave the connection up for keepalive PINGs that came too often for it (gRFC A8). */
+  tooManyPings(): void;
 }
 
 const CLOSED_BY_PEER = "the server closed the connection";
+
+/** The word for it in a GOAWAY's debug data, of all gRPC implementations (gRFC A8, keepalive.md). */
+const TOO_MANY_PINGS = "too_many_pings";
 
 /** How often parked streams are looked at, to reset those that did not end. */
 const SWEEP_EVERY_MS = 250;
@@ -55,7 +60,7 @@ export class ClientLink implements CallHost {
   readonly #budget: ResetBudget;
   readonly #parked = new Set<Http2Stream>();
   readonly #parkedHandler: StreamHandler;
-  readonly #openedMs: number;
+  #readyMs: number | undefined;
   #cancelSweep: (() => void) | undefined;
   #ready = false;
   #worn = false;
@@ -69,7 +74,6 @@ export class ClientLink implements CallHost {
     this.#parts = parts;
     this.#owner = owner;
     this.#budget = new ResetBudget(parts.clock);
-    this.#openedMs = parts.clock.monotonicMs();
     this.#parkedHandler = this.#newParkedHandler();
     const { clock, random, engine } = parts;
     this.#socket = parts.dial();
@@ -79,10 +83,14 @@ export class ClientLink implements CallHost {
       {
         onReady: () => {
           this.#ready = true;
+          this.#readyMs = parts.clock.monotonicMs();
           this.#owner.linkReady(this);
         },
         onCapacity: () => this.#owner.linkReady(this),
-        onGoaway: (_last, code, text) => this.#retire(code, text),
+        onGoaway: (_last, code, text) => {
+          if (code === ErrorCode.ENHANCE_YOUR_CALM && text === TOO_MANY_PINGS) parts.tooManyPings();
+          this.#retire(code, text);
+        },
         onClose: (end) => this.#closed(end),
       },
       { ...engine, clock, random },
@@ -108,8 +116,9 @@ export class ClientLink implements CallHost {
     return this.isUsable && this.#parked.size < PARKED_MAX && this.#connection.canStart;
   }
 
-  get ageMs(): number {
-    return this.#parts.clock.monotonicMs() - this.#openedMs;
+  /** For how long it has taken calls; 0 if it never did. */
+  get heldMs(): number {
+    return this.#readyMs === undefined ? 0 : this.#parts.clock.monotonicMs() - this.#readyMs;
   }
 
   /** False when the peer takes no more streams now; `linkReady` tells when it does. */

@@ -195,7 +195,7 @@ export class LinkLane implements LinkOwner {
 
   /** It is of no use, or not any more: the next attempt waits, longer each time unless this one held. */
   #failed(link: ClientLink): void {
-    if (link.ageMs >= STEADY_MS) this.#parts.backoff.reset();
+    if (link.heldMs >= STEADY_MS) this.#parts.backoff.reset();
     this.#dialNotBeforeMs = this.#parts.clock.monotonicMs() + this.#parts.backoff.nextMs();
   }
 

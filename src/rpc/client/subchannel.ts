@@ -17,19 +17,31 @@ export interface SubchannelOptions {
   readonly scheme: "http" | "https";
   /** Begins to connect to the address. What is written meanwhile waits; what goes wrong is the stream's "error". */
   dial(address: string): Duplex;
-  /** Interval of HTTP/2 PINGs after silence; 0 sends none. The answer is awaited for as long again. */
+  /**
+   * Interval of HTTP/2 PINGs after silence, with and without calls; 0 sends none. The answer is awaited for as long again. Doubled for the
+   * connections to come each time that the peer finds them too many: gRPC's servers bear one in five minutes unless told otherwise.
+   */
   readonly keepaliveMs: number;
   /** Messages larger than this end their call with MESSAGE_TOO_LARGE. */
   readonly messageMaxBytes: number;
-  /** Longest pause between attempts to connect. */
+  /**
+   * Longest pause between attempts to connect. The first is 200 ms at most where gRPC waits for a second (connection-backoff.md), since a
+   * worker that restarts is back by then; a server that takes connections only to drop them is left alone longer each time.
+   */
   readonly reconnectMaxMs: number;
-  /** From the attempt to the peer's SETTINGS. Default 5,000. */
+  /**
+   * From the attempt to the peer's SETTINGS, over all addresses of a name. Default 5,000. Each failed attempt doubles it for the next, up to gRPC's
+   * 20 s: a peer that is slow because all its clients come back at once would otherwise never get done with any of them.
+   */
   readonly connectTimeoutMs?: number;
   /** Calls that are begun while it connects wait for the outcome. Default: they are refused at once. */
   readonly holdsCalls?: boolean;
   /** Told once, by `close`. */
   readonly onClose?: (() => void) | undefined;
 }
+
+/** MIN_CONNECT_TIMEOUT of connection-backoff.md. */
+const CONNECT_TIMEOUT_MAX_MS = 20_000;
 
 /** A connection for calls of stormy clients is closed when none was made on it for as long. */
 const STORM_LINK_IDLE_MS = 10_000;
@@ -54,24 +66,27 @@ export class Subchannel implements Connection, CallRoute {
   readonly #calm: LinkLane;
   readonly #stormy: LinkLane;
   #closed = false;
+  #keepaliveMs: number;
 
   constructor(address: string, options: SubchannelOptions) {
     this.address = address;
     this.#options = options;
     this.#heads = new RequestHeads(authorityOf(address), options.scheme);
     const { clock, holdsCalls = false } = options;
+    this.#keepaliveMs = options.keepaliveMs;
+    const [calmBackoff, stormyBackoff] = [this.#newBackoff(), this.#newBackoff()];
     this.#calm = new LinkLane({
       clock,
-      backoff: this.#newBackoff(),
-      dial: (owner) => this.#dial(owner, 0),
+      backoff: calmBackoff,
+      dial: (owner) => this.#dial(owner, calmBackoff, 0),
       isKeptOpen: true,
       holdsCalls,
       readinessChanged: (ready, reason) => this.#tell(ready, reason),
     });
     this.#stormy = new LinkLane({
       clock,
-      backoff: this.#newBackoff(),
-      dial: (owner) => this.#dial(owner, STORM_LINK_IDLE_MS),
+      backoff: stormyBackoff,
+      dial: (owner) => this.#dial(owner, stormyBackoff, STORM_LINK_IDLE_MS),
       isKeptOpen: false,
       holdsCalls: false,
       readinessChanged: () => {},
@@ -123,18 +138,24 @@ export class Subchannel implements Connection, CallRoute {
     return new Backoff({ initialMs: Math.min(200, reconnectMaxMs), maxMs: reconnectMaxMs }, random);
   }
 
-  #dial(owner: LinkOwner, idleTimeoutMs: number): ClientLink {
-    const { clock, random, keepaliveMs, connectTimeoutMs = 5_000 } = this.#options;
+  #dial(owner: LinkOwner, { attempts }: Backoff, idleTimeoutMs: number): ClientLink {
+    const { clock, random, keepaliveMs: timeoutMs, connectTimeoutMs = 5_000 } = this.#options;
+    const patienceMs = Math.min(connectTimeoutMs * 2 ** attempts, Math.max(connectTimeoutMs, CONNECT_TIMEOUT_MAX_MS));
+    const intervalMs = this.#keepaliveMs;
     return new ClientLink(
       {
         clock,
         random,
         dial: () => this.#options.dial(this.address),
+        tooManyPings: () => {
+          // Of several links that are told so at once, each had the interval that is doubled.
+          this.#keepaliveMs = Math.max(this.#keepaliveMs, 2 * intervalMs);
+        },
         engine: {
           ...DIALED_BOUNDS,
           blankEndsAllowed: true,
-          ...(keepaliveMs > 0 ? { keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveMs } } : {}),
-          limits: { ...DIALED_BOUNDS.limits, prefaceTimeoutMs: connectTimeoutMs, idleTimeoutMs },
+          ...(intervalMs > 0 ? { keepalive: { intervalMs, timeoutMs } } : {}),
+          limits: { ...DIALED_BOUNDS.limits, prefaceTimeoutMs: patienceMs, idleTimeoutMs },
         },
       },
       owner,

@@ -196,6 +196,66 @@ describe("Subchannel", () => {
     });
   });
 
+  it("G4: each attempt that failed gives the next one twice the time, up to 20 s", async () => {
+    const clock = new ManualClock();
+    dial({ isMute: true }, { clock, connectTimeoutMs: 6_000 });
+    const dialsAfter: number[] = [];
+    for (const waitMs of [5_990, 20, 11_990, 20, 19_970, 50, 19_970, 50]) {
+      await clock.advance(waitMs);
+      dialsAfter.push(workers.dials);
+    }
+    expect(dialsAfter).toEqual([1, 2, 2, 3, 3, 4, 4, 5]);
+  });
+
+  describe("keepalive", () => {
+    /** After how many seconds a connection is given up whose server stands still from now on. */
+    async function patience(clock: ManualClock, index: number): Promise<number> {
+      workers.freeze(index);
+      const beganMs = clock.monotonicMs();
+      let lostMs: number | undefined;
+      connection.onReadiness(() => (lostMs ??= clock.monotonicMs()));
+      while (lostMs === undefined) {
+        await clock.advance(100);
+        await settled();
+      }
+      return Math.round((lostMs - beganMs) / 1_000);
+    }
+
+    async function connected(): Promise<ManualClock> {
+      const clock = new ManualClock();
+      dial({}, { clock, keepaliveMs: 1_000 });
+      await settled();
+      return clock;
+    }
+
+    it("finds a server that stands still, also without calls", async () => {
+      const clock = await connected();
+      // What was read while it connected counts for the first interval; then a PING, and as long for its answer.
+      expect(await patience(clock, 0)).toBe(3);
+    });
+
+    it("is sent half as often where the server says that it is too much, and once more where it still is", async () => {
+      const clock = await connected();
+      for (const index of [0, 1]) {
+        workers.servers[index]!.destroy(ErrorCode.ENHANCE_YOUR_CALM, "too_many_pings");
+        await settled();
+        await clock.advance(50);
+        await settled();
+      }
+      expect(workers.servers).toHaveLength(3);
+      expect(await patience(clock, 2)).toBe(9);
+    });
+
+    it("is sent as often as before where the server is annoyed by something else", async () => {
+      const clock = await connected();
+      workers.servers[0]!.destroy(ErrorCode.ENHANCE_YOUR_CALM, "too many resets");
+      await settled();
+      await clock.advance(50);
+      await settled();
+      expect(await patience(clock, 1)).toBe(3);
+    });
+  });
+
   it("G6: a call that is cancelled in the turn in which it came is never sent", async () => {
     await ready();
     const hasty = begin(connection, { path: "/a.B/Hasty" });
