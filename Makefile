@@ -126,6 +126,10 @@ conformance-tools: ## Install gRPC for C++, for its interop lanes (Debian; needs
 fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SEED=n to replay)
 	@$(BIN)/tsx scripts/fuzz-http2.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz-rpc
+fuzz-rpc: install ## Feed both ends of gRPC with hostile messages and metadata (SECONDS=60, SEED=n to replay)
+	@$(BIN)/tsx scripts/fuzz-rpc.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 .PHONY: attack
 attack: build ## Attack a director and a worker in every known way, beside other proxies (ATTACK="--quick", "--targets worker")
 	@node dist/test/attack/run.js $(ATTACK)
