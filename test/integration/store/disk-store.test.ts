@@ -124,7 +124,7 @@ describe("SIGKILL of a process that writes to the store on disk", () => {
       expect(numbers.length).toBeGreaterThan(1_000);
       expect(numbers.filter((number) => !kept.has(number))).toEqual([]);
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 /** The numbers that a writer saw acknowledged before it was killed, after `dieAfter` of them or a few more. */
