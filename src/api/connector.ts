@@ -10,6 +10,8 @@ export interface ConnectorSettings {
   readonly transport: string;
   readonly messageMaxBytes: number;
   readonly reconnectMaxMs: number;
+  /** Of metadata of answers; default 32,768. */
+  readonly headerListMaxBytes?: number;
   /** Of requests. Default "identity". */
   readonly compression?: MessageEncoding;
 }
@@ -18,7 +20,7 @@ export type Connector = (address: string, options?: { readonly keepaliveMs?: num
 
 /** How a process connects to others, as its settings say. PINGs are sent only on request. */
 export function connector(settings: ConnectorSettings, { clock, random }: ProcessParts, tls: LiveTls): Connector {
-  const { messageMaxBytes, reconnectMaxMs, compression } = settings;
+  const { messageMaxBytes, reconnectMaxMs, headerListMaxBytes, compression } = settings;
   if (settings.transport === "grpc-js") {
     const credentials = channelCredentials(tls);
     return (address, { keepaliveMs = 0 } = {}) =>
@@ -34,6 +36,7 @@ export function connector(settings: ConnectorSettings, { clock, random }: Proces
       keepaliveMs,
       messageMaxBytes,
       reconnectMaxMs,
+      headerListMaxBytes,
       userAgent,
       compression,
     });

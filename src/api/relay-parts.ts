@@ -91,6 +91,7 @@ export function workerConnections(config: DirectorConfig, { clock, random }: Pro
       dial,
       keepaliveMs,
       messageMaxBytes: config.messageMaxBytes,
+      headerListMaxBytes: config.headerListMaxBytes,
       reconnectMaxMs: config.heartbeatIntervalMs,
       onClose: dialing?.watch(),
     });
@@ -109,6 +110,7 @@ export function controlConnection(
     dial,
     keepaliveMs: 0,
     messageMaxBytes: config.messageMaxBytes,
+    headerListMaxBytes: config.headerListMaxBytes,
     reconnectMaxMs: 50,
   });
 }

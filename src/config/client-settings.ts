@@ -1,4 +1,5 @@
 import { choice, durationMs, text } from "./kinds";
+import { relaySettings } from "./relay-settings";
 import { together } from "./setting-rules";
 import type { Config } from "./setting";
 import {
@@ -11,6 +12,8 @@ import {
   tlsSettings,
   transport,
 } from "./shared-settings";
+
+const { headerListMaxBytes } = relaySettings;
 
 export const clientSettings = {
   directors: directorAddresses,
@@ -39,6 +42,7 @@ export const clientSettings = {
   dataKeepaliveMs,
   reconnectMaxMs,
   messageMaxBytes,
+  headerListMaxBytes,
   transport,
   ...tlsSettings,
   ...logSettings,

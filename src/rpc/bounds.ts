@@ -23,6 +23,18 @@ const WINDOWS: Windows = {
   connectionWindowBytes: 0x7fff_ffff,
 };
 
+/** What the peer's metadata may take, of one call and as HTTP/2 counts it: what the engine allows, unless told otherwise. */
+export const HEADER_LIST_MAX_BYTES = 32_768;
+
+export function headerLimits(listMaxBytes: number) {
+  return {
+    headerListBytes: listMaxBytes,
+    // On the wire it may be longer than as HTTP/2 counts it, but not by much.
+    headerBlockBytes: Math.max(65_536, 2 * listMaxBytes),
+    continuationFrames: Math.max(32, Math.ceil(listMaxBytes / 2_048)),
+  };
+}
+
 /** Connections that we accept. */
 export const ACCEPTED_BOUNDS: Bounds = {
   ...WINDOWS,

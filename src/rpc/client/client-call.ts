@@ -4,7 +4,7 @@ import { CallMetadata } from "../../core/call-metadata";
 import type { CallSource } from "../../core/call-source";
 import { FabricError, type ErrorCode } from "../../core/errors";
 import { Status } from "../../core/status";
-import { errorCodeName } from "../../http2/error-codes";
+import { ErrorCode as ErrorNumber, errorCodeName } from "../../http2/error-codes";
 import type { ResetCause, StreamHandler } from "../../http2/handlers";
 import type { HeaderList } from "../../http2/header-list";
 import type { Http2Stream } from "../../http2/stream";
@@ -18,6 +18,8 @@ import { StreamSender } from "../framing/stream-sender";
 export interface CallHost {
   /** Says why the connection ended. */
   readonly endReason: string;
+  /** Says how much metadata it takes of an answer. */
+  readonly headersTooLarge: string;
   /** Nobody wants the rest of this stream: resets it, now or when the peer can bear it. */
   dismiss(stream: Http2Stream): void;
 }
@@ -236,6 +238,9 @@ export class ClientCall implements OutgoingCall, StreamHandler {
       case "peer":
         return this.#fail("WORKER_LOST", `the server reset the call (${errorCodeName(code)})`);
       case "violation":
+        // The one thing that is too much on a stream: all else that is costs the connection.
+        if (code === ErrorNumber.ENHANCE_YOUR_CALM)
+          return this.#fail("METADATA_TOO_LARGE", this.#host!.headersTooLarge);
         return this.#fail("WORKER_LOST", `the server broke the rules of HTTP/2 (${errorCodeName(code)})`);
     }
   }

@@ -8,6 +8,7 @@ import type { ConnectionEnd, StreamHandler } from "../../http2/handlers";
 import type { HeaderList } from "../../http2/header-list";
 import type { Http2Options } from "../../http2/options";
 import type { Http2Stream } from "../../http2/stream";
+import { HEADER_LIST_MAX_BYTES } from "../bounds";
 import { ResetBudget } from "./reset-budget";
 import type { CallHost, ClientCall } from "./client-call";
 
@@ -100,6 +101,11 @@ export class ClientLink implements CallHost {
   get endReason(): string {
     const { end } = this.#connection;
     return end === undefined ? CLOSED_BY_PEER : this.#reasonOf(end);
+  }
+
+  get headersTooLarge(): string {
+    const bytes = this.#parts.engine.limits?.headerListBytes ?? HEADER_LIST_MAX_BYTES;
+    return `the server's answer has over ${bytes} bytes of headers or trailers (HEDDLE_HEADER_LIST_MAX_BYTES)`;
   }
 
   /** Connected, and takes new calls. */

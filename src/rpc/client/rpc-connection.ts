@@ -27,6 +27,8 @@ export interface RpcConnectionOptions {
   readonly userAgent: string;
   /** Of requests of calls that do not say how they are sent. Default "identity". */
   readonly compression?: MessageEncoding | undefined;
+  /** Of metadata of an answer; see SubchannelOptions. */
+  readonly headerListMaxBytes?: number | undefined;
   /** Finds the addresses of a name. Default: the system's. */
   readonly lookup?: LookupFunction | undefined;
   /** From the attempt to the peer's SETTINGS, over all addresses of a name. */

@@ -4,7 +4,7 @@ import type { CallListener, CallStart, Connection, OutgoingCall } from "../../co
 import type { Clock } from "../../core/clock";
 import type { Random } from "../../core/random";
 import type { HeaderList } from "../../http2/header-list";
-import { DIALED_BOUNDS } from "../bounds";
+import { DIALED_BOUNDS, HEADER_LIST_MAX_BYTES, headerLimits } from "../bounds";
 import { authorityOf } from "./dial";
 import { LinkLane } from "./link-lane";
 import { RequestHeads } from "../framing/request-shapes";
@@ -34,6 +34,8 @@ export interface SubchannelOptions {
    * 20 s: a peer that is slow because all its clients come back at once would otherwise never get done with any of them.
    */
   readonly connectTimeoutMs?: number;
+  /** Of headers, and of trailers, of an answer, as HTTP/2 counts them; a call with more ends with METADATA_TOO_LARGE. Default 32,768. */
+  readonly headerListMaxBytes?: number | undefined;
   /** Calls that are begun while it connects wait for the outcome. Default: they are refused at once. */
   readonly holdsCalls?: boolean;
   /** Told once, by `close`. */
@@ -141,6 +143,7 @@ export class Subchannel implements Connection, CallRoute {
   #dial(owner: LinkOwner, { attempts }: Backoff, idleTimeoutMs: number): ClientLink {
     const { clock, random, keepaliveMs: timeoutMs, connectTimeoutMs = 5_000 } = this.#options;
     const patienceMs = Math.min(connectTimeoutMs * 2 ** attempts, Math.max(connectTimeoutMs, CONNECT_TIMEOUT_MAX_MS));
+    const { headerListMaxBytes = HEADER_LIST_MAX_BYTES } = this.#options;
     const intervalMs = this.#keepaliveMs;
     return new ClientLink(
       {
@@ -155,7 +158,12 @@ export class Subchannel implements Connection, CallRoute {
           ...DIALED_BOUNDS,
           blankEndsAllowed: true,
           ...(intervalMs > 0 ? { keepalive: { intervalMs, timeoutMs } } : {}),
-          limits: { ...DIALED_BOUNDS.limits, prefaceTimeoutMs: patienceMs, idleTimeoutMs },
+          limits: {
+            ...DIALED_BOUNDS.limits,
+            ...headerLimits(headerListMaxBytes),
+            prefaceTimeoutMs: patienceMs,
+            idleTimeoutMs,
+          },
         },
       },
       owner,

@@ -14,7 +14,7 @@ import { type LimitCounters, type LimitName, newLimitCounters } from "../../http
 import type { Http2Options } from "../../http2/options";
 import type { Http2Stream } from "../../http2/stream";
 import { trailersOnlyOf } from "../framing/answer-shapes";
-import { ACCEPTED_BOUNDS } from "../bounds";
+import { ACCEPTED_BOUNDS, headerLimits } from "../bounds";
 import { ServerConnection, type ServerConnectionParts } from "./server-connection";
 import { ConnectionGate, peerOf } from "./connection-gate";
 import { GRPC_CONTENT_TYPE } from "../framing/header-shapes";
@@ -190,10 +190,7 @@ export class Port {
       headersTooLargeAnswer: headersTooLarge(headerListMaxBytes),
       limits: {
         ...ACCEPTED_BOUNDS.limits,
-        headerListBytes: headerListMaxBytes,
-        // On the wire it may be longer than as HTTP/2 counts it, but not by much.
-        headerBlockBytes: Math.max(65_536, 2 * headerListMaxBytes),
-        continuationFrames: Math.max(32, Math.ceil(headerListMaxBytes / 2_048)),
+        ...headerLimits(headerListMaxBytes),
         idleTimeoutMs: idleMs,
       },
       ...(keepaliveMs > 0 ? { keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveMs } } : {}),

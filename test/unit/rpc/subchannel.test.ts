@@ -1,5 +1,7 @@
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { ErrorCode } from "../../../src/http2/error-codes";
+import { HeaderList } from "../../../src/http2/header-list";
+import type { Http2Stream } from "../../../src/http2/stream";
 import { systemClock } from "../../../src/platform/system-clock";
 import type { Subchannel, SubchannelOptions } from "../../../src/rpc/client/subchannel";
 import { ManualClock } from "../../support/manual-clock";
@@ -193,6 +195,44 @@ describe("Subchannel", () => {
       expect(new Set(ends.map((end) => end.error?.message))).toEqual(
         new Set(["[WORKER_UNREACHABLE] the connection was closed here"]),
       );
+    });
+  });
+
+  describe.each([
+    [undefined, 32_768],
+    [100_000, 100_000],
+  ])("with %s bytes of metadata allowed", (headerListMaxBytes, bytesMax) => {
+    const withLong = (fields: readonly string[], bytes: number) =>
+      HeaderList.of([...fields, ...Array.from({ length: bytes / 1_000 }, () => ["x-long", "y".repeat(1_000)]).flat()]);
+    const HEAD = [":status", "200", "content-type", "application/grpc"];
+
+    it.each([
+      ["headers", (stream: Http2Stream) => stream.sendHeaders(withLong(HEAD, bytesMax + 1_000))],
+      [
+        "trailers",
+        (stream: Http2Stream) => {
+          stream.sendHeaders(HeaderList.of(HEAD));
+          stream.sendTrailers(withLong(["grpc-status", "0"], bytesMax + 1_000));
+        },
+      ],
+    ])("an answer with more %s ends its own call, and says what the limit is", async (_what, send) => {
+      await ready({}, { headerListMaxBytes });
+      workers.onStream = send;
+      const { error } = await begin(connection).ended;
+      expect(error).toMatchObject({ code: "METADATA_TOO_LARGE", status: 8 });
+      expect(error?.message).toContain(`over ${bytesMax} bytes of headers or trailers (HEDDLE_HEADER_LIST_MAX_BYTES)`);
+      workers.onStream = answer;
+      expect((await begin(connection).ended).status).toBe(0);
+      expect(workers.servers).toHaveLength(1);
+    });
+
+    it("an answer with somewhat less is taken", async () => {
+      await ready({}, { headerListMaxBytes });
+      workers.onStream = (stream) => {
+        stream.sendHeaders(HeaderList.of(HEAD));
+        stream.sendTrailers(withLong(["grpc-status", "0"], Math.floor(bytesMax / 1_100) * 1_000));
+      };
+      expect((await begin(connection).ended).status).toBe(0);
     });
   });
 
