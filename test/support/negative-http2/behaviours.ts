@@ -4,11 +4,13 @@ import type { RawConnection } from "./raw-connection";
 export interface Behaviour {
   /** Before the client has sent anything. */
   greet?(connection: RawConnection): void;
-  answer(connection: RawConnection, streamId: number, message: Buffer): Promise<void>;
+  answer(connection: RawConnection, streamId: number, message: Buffer, call: { isFirst: boolean }): Promise<void>;
 }
 
 /** So many small frames that their padding alone is more than the window of any client. */
 const PADDED_FRAME_BYTES = 100;
+
+const REFUSED_STREAM = 0x7;
 
 export const BEHAVIOURS = {
   /** Goes away before it answers: the client must use another connection for the next call. */
@@ -16,6 +18,20 @@ export const BEHAVIOURS = {
     async answer(connection, streamId, message) {
       connection.goaway(streamId);
       await answerWell(connection, streamId, message);
+    },
+  },
+  /** Goes away without having seen the first call: it has not run, and the client sends it again. */
+  goaway_unprocessed: {
+    async answer(connection, streamId, message, { isFirst }) {
+      if (isFirst) connection.goaway(0);
+      else await answerWell(connection, streamId, message);
+    },
+  },
+  /** Refuses the first call, which has not run then. */
+  refused_stream: {
+    async answer(connection, streamId, message, { isFirst }) {
+      if (isFirst) connection.reset(streamId, REFUSED_STREAM);
+      else await answerWell(connection, streamId, message);
     },
   },
   rst_after_header: {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { Status } from "../../../src/core/status";
+import { Status, statusName } from "../../../src/core/status";
 import type { InteropTarget } from "../interop/interop-target";
 import { zeros } from "../interop/messages";
 import { largeUnary } from "../interop/unary-cases";
@@ -11,6 +11,12 @@ import type { NegativeServer } from "./negative-server";
 /** What a client does and must see, and what the server must have seen. */
 export type NegativeCase = (target: InteropTarget, server: NegativeServer) => Promise<void>;
 
+/**
+ * Ours: a call that has not run is made again, by the fabric and not by its connections. A client that takes the server for a director
+ * does that too.
+ */
+export const RETRIED_CASES: readonly NegativeCaseName[] = ["goaway_unprocessed", "refused_stream"];
+
 const CONCURRENT_CALLS = 10;
 
 export const NEGATIVE_CASES: Readonly<Record<NegativeCaseName, NegativeCase>> = {
@@ -20,6 +26,8 @@ export const NEGATIVE_CASES: Readonly<Record<NegativeCaseName, NegativeCase>> = 
     assert.equal(server.connectionsOfCalls, 2, "the second call takes another connection");
     assertKept(server);
   },
+  goaway_unprocessed: assertSentAgain,
+  refused_stream: assertSentAgain,
   rst_after_header: assertFails,
   rst_during_data: assertFails,
   rst_after_data: assertFails,
@@ -45,6 +53,13 @@ async function assertFails(target: InteropTarget, server: NegativeServer): Promi
   });
   assert.equal(response, undefined, "there is no answer");
   assert.notEqual(status.code, Status.OK, "the call fails");
+  assertKept(server);
+}
+
+/** Small, since nobody keeps a large request for another attempt. */
+async function assertSentAgain(target: InteropTarget, server: NegativeServer): Promise<void> {
+  const { status } = await target.client.unary("UnaryCall", { responseSize: 1_000, payload: zeros(1_000) });
+  assert.equal(status.code, Status.OK, `${statusName(status.code)}: ${status.details}`);
   assertKept(server);
 }
 

@@ -24,6 +24,7 @@ export class NegativeServer {
   static async start(name: NegativeCaseName): Promise<NegativeServer> {
     const behaviour: Behaviour = BEHAVIOURS[name];
     const connections: RawConnection[] = [];
+    let calls = 0;
     const server = createServer({ noDelay: true }, (socket) => {
       const connection = new RawConnection(socket, {
         onStream: (to) => {
@@ -32,7 +33,10 @@ export class NegativeServer {
             to.violations.push(`${to.openStreams} streams were open, and the limit is 1`);
           }
         },
-        onRequest: (to, streamId, body) => void behaviour.answer(to, streamId, answerTo(body)),
+        onRequest: (to, streamId, body) => {
+          calls += 1;
+          void behaviour.answer(to, streamId, answerTo(body), { isFirst: calls === 1 });
+        },
       });
       connections.push(connection);
       behaviour.greet?.(connection);
