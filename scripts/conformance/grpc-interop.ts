@@ -41,7 +41,7 @@ const SLOTS_CASE = "no_slot_held_after_all";
 
 /** Who can do what a case asks of a server; of those that are not here, all. */
 const ABLE_SERVERS: Readonly<Record<string, readonly ServerName[]>> = {
-  ...Object.fromEntries(COMPRESSED_ANSWER_CASES.map((name) => [name, ["grpcio", "grpc-c++"]])),
+  ...Object.fromEntries(COMPRESSED_ANSWER_CASES.map((name) => [name, ["grpcio", "grpc-c++", "heddle"]])),
   ...Object.fromEntries(PROBED_REQUEST_CASES.map((name) => [name, ["grpc-c++"]])),
 };
 

@@ -23,9 +23,17 @@ import { DETAILS_TRAILER, statusDetails } from "./status-details";
 export function workerHandlers(serverId: string) {
   const reports = new OrcaReports();
 
-  async function* answers(request: StreamingOutputCallRequest): AsyncGenerator<StreamingOutputCallResponse> {
-    for (const { size, intervalUs = 0 } of request.responseParameters ?? []) {
+  async function* answers(
+    { responseParameters = [] }: StreamingOutputCallRequest,
+    context: CallContext,
+  ): AsyncGenerator<StreamingOutputCallResponse> {
+    let isCompressed = false;
+    if (responseParameters.some(({ compressed }) => compressed?.value)) {
+      context.compress({ encoding: "gzip", compresses: () => isCompressed });
+    }
+    for (const { size, intervalUs = 0, compressed } of responseParameters) {
       if (intervalUs > 0) await pause(intervalUs / 1_000);
+      isCompressed = compressed?.value ?? false;
       yield { payload: zeros(size) };
     }
   }
@@ -34,6 +42,7 @@ export function workerHandlers(serverId: string) {
     emptyCall: () => ({}),
 
     unaryCall(request: SimpleRequest, context: CallContext): SimpleResponse {
+      if (request.responseCompressed?.value) context.compress("gzip");
       echoMetadata(context);
       const { responseStatus } = request;
       if (responseStatus?.code) context.trailers.set(DETAILS_TRAILER, statusDetails(responseStatus));
@@ -55,14 +64,14 @@ export function workerHandlers(serverId: string) {
       for await (const request of requests) {
         endAsAsked(request.responseStatus);
         if (request.orcaOobReport) reports.set(request.orcaOobReport);
-        yield* answers(request);
+        yield* answers(request, context);
       }
     },
 
-    async *halfDuplexCall(requests: AsyncIterable<StreamingOutputCallRequest>) {
+    async *halfDuplexCall(requests: AsyncIterable<StreamingOutputCallRequest>, context: CallContext) {
       const all: StreamingOutputCallRequest[] = [];
       for await (const request of requests) all.push(request);
-      for (const request of all) yield* answers(request);
+      for (const request of all) yield* answers(request, context);
     },
 
     streamCoreMetrics: (request: OrcaLoadReportRequest, { signal }: CallContext) => reports.stream(request, signal),
