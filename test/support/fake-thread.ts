@@ -18,6 +18,7 @@ export class FakeThread implements ThreadChannel {
   readonly #methods: Methods;
   #tell: (message: FromThread) => void = () => {};
   #ended: (reason: string) => void = () => {};
+  #isEnding = false;
   #isOver = false;
   #isBusy = false;
 
@@ -46,9 +47,13 @@ export class FakeThread implements ThreadChannel {
   }
 
   end(reason: string): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    process.nextTick(() => this.#ended(reason));
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    // After what it said before.
+    process.nextTick(() => {
+      this.#isOver = true;
+      this.#ended(reason);
+    });
   }
 
   /** A busy loop: what is posted to it waits until the loop ends. */
