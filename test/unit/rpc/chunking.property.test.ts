@@ -5,7 +5,7 @@ import { Dispatcher } from "../../../src/balancing/dispatcher";
 import { forwardCall, type ConnectedEndpoint } from "../../../src/balancing/forward-call";
 import { RetryMemory } from "../../../src/balancing/retry-memory";
 import { TrackedEndpoint } from "../../../src/balancing/tracked-endpoint";
-import type { Connection, IncomingCall } from "../../../src/core/call";
+import type { Connection, IncomingCall, MessageEncoding } from "../../../src/core/call";
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { seededRandom } from "../../../src/core/random";
 import { Http2Connection } from "../../../src/http2/connection";
@@ -329,17 +329,42 @@ describe("A call through the relay is what its two ends said, however its bytes 
 
 // ---- In messages -----------------------------------------------------------------------------------------------------
 
-/** What caller and server of one call in messages see, where each takes one message a turn if it is slow. */
-async function messagesSeen(
-  requests: readonly number[],
-  answers: readonly number[],
-  slow: boolean,
-  cut: readonly Cut[],
-) {
+/** A call in whole messages. */
+interface MessagePlan {
+  readonly requests: readonly number[];
+  readonly answers: readonly number[];
+  readonly requestEncoding: MessageEncoding;
+  readonly answerEncoding: MessageEncoding;
+  /** Who takes one message a turn, and pauses after each. */
+  readonly isServerSlow: boolean;
+  readonly isCallerSlow: boolean;
+}
+
+const encoding = fc.constantFrom<MessageEncoding>("identity", "gzip", "deflate");
+
+function messagePlan(length: fc.Arbitrary<number>): fc.Arbitrary<MessagePlan> {
+  const lengths = fc.array(length, { maxLength: 5 });
+  return fc.record({
+    requests: lengths,
+    answers: lengths,
+    requestEncoding: encoding,
+    answerEncoding: encoding,
+    isServerSlow: fc.boolean(),
+    isCallerSlow: fc.boolean(),
+  });
+}
+
+interface MessagesSeen {
+  readonly server: string[];
+  readonly caller: string[];
+}
+
+/** What caller and server of each call see. All are made at once on one connection. */
+async function messagesSeen(plans: readonly MessagePlan[], cut: readonly Cut[]): Promise<MessagesSeen[]> {
   const clock = new ManualClock();
   const parts = { clock, random: seededRandom(1) };
-  const seen = { server: [] as string[], caller: [] as string[] };
-  const take = (log: string[], bytes: Uint8Array, from: { pause(): void; resume(): void }) => {
+  const seen = plans.map((): MessagesSeen => ({ server: [], caller: [] }));
+  const take = (log: string[], bytes: Uint8Array, slow: boolean, from: { pause(): void; resume(): void }) => {
     log.push(digest(bytes));
     if (!slow) return;
     from.pause();
@@ -347,15 +372,18 @@ async function messagesSeen(
   };
   const server = new Port({ ...parts, ...RELAY });
   server.handleUnknown((chunks) => {
-    const call = new MessageCall(chunks, { clock, messageMaxBytes: 1 << 20, held: new MemoryBudget(1 << 20) });
+    const index = Number(chunks.path.slice("/a.B/C".length));
+    const [{ answers, answerEncoding, isServerSlow }, log] = [plans[index]!, seen[index]!.server];
+    const options = { clock, messageMaxBytes: 1 << 20, held: new MemoryBudget(1 << 20), compression: answerEncoding };
+    const call = new MessageCall(chunks, options);
     call.listen({
-      message: (bytes) => take(seen.server, bytes, call),
+      message: (bytes) => take(log, bytes, isServerSlow, call),
       halfClosed: () => {
-        seen.server.push("half-close");
-        answers.forEach((length, index) => void call.send(payload(length, index)));
+        log.push("half-close");
+        answers.forEach((length, at) => void call.send(payload(length, at)));
         call.finish({ status: 7, message: "denied", trailers: CallMetadata.of({ "x-a": "1" }) });
       },
-      cancelled: () => void seen.server.push("cancelled"),
+      cancelled: () => void log.push("cancelled"),
     });
   });
   const dial = () => {
@@ -363,41 +391,49 @@ async function messagesSeen(
     server.accept(theirs as Socket);
     return ours;
   };
-  const inner: Connection = new Subchannel("s:1", {
-    ...parts,
-    ...RELAY,
-    scheme: "http",
-    dial,
-    reconnectMaxMs: 10,
-  });
+  const inner: Connection = new Subchannel("s:1", { ...parts, ...RELAY, scheme: "http", dial, reconnectMaxMs: 10 });
   const connection = new MessageConnection(inner, { clock, messageMaxBytes: 1 << 20, userAgent: "test/1" });
   await until(() => connection.isReady());
-  const call = connection.start(
-    { path: "/a.B/C", metadata: new CallMetadata() },
-    {
-      headers: () => void seen.caller.push("head"),
-      message: (bytes) => take(seen.caller, bytes, call),
-      ended: ({ status, message, trailers }) => seen.caller.push(`${status} ${message} ${trailers.text("x-a")}`),
-    },
-  );
-  requests.forEach((length, index) => void call.send(payload(length, index)));
-  call.halfClose();
-  await settle(() => seen.caller.at(-1)?.startsWith("7 ") === true);
+  plans.forEach(({ requests, requestEncoding, isCallerSlow }, index) => {
+    const log = seen[index]!.caller;
+    const call = connection.start(
+      { path: `/a.B/C${index}`, metadata: new CallMetadata(), compression: { encoding: requestEncoding } },
+      {
+        headers: () => void log.push("head"),
+        message: (bytes) => take(log, bytes, isCallerSlow, call),
+        ended: ({ status, message, trailers }) => log.push(`${status} ${message} ${trailers.text("x-a")}`),
+      },
+    );
+    requests.forEach((length, at) => void call.send(payload(length, at)));
+    call.halfClose();
+  });
+  await settle(() => seen.every(({ caller }) => caller.at(-1)?.startsWith("7 ") === true));
   connection.close();
   server.close();
   return seen;
 }
 
-describe("A call in messages is what its two ends said, however its bytes are cut", () => {
-  it("N1, O1: the same messages in the same order, then the half-close or the end", async () => {
-    const lengths = fc.array(fc.oneof(short, short, fc.constant(71_680)), { maxLength: 5 });
-    const property = fc.asyncProperty(lengths, lengths, fc.boolean(), cuts, async (requests, answers, slow, cut) => {
-      const digests = (sent: readonly number[]) => sent.map((length, index) => digest(payload(length, index)));
-      expect(await messagesSeen(requests, answers, slow, cut)).toEqual({
+describe("A call in messages is what its two ends said, however its bytes are cut, compressed or not", () => {
+  const digests = (sent: readonly number[]) => sent.map((length, index) => digest(payload(length, index)));
+
+  async function holds(plans: readonly MessagePlan[], cut: readonly Cut[]): Promise<void> {
+    expect(await messagesSeen(plans, cut)).toEqual(
+      plans.map(({ requests, answers }) => ({
         server: [...digests(requests), "half-close"],
         caller: [...(answers.length > 0 ? ["head"] : []), ...digests(answers), "7 denied 1"],
-      });
-    });
-    await fc.assert(property, { numRuns: 60, seed: SEED });
+      })),
+    );
+  }
+
+  it("N1, O1: the same messages in the same order, then the half-close or the end, with calls beside it", async () => {
+    const length = fc.oneof(short, short, fc.constantFrom(1_500, 71_680));
+    const plans = fc.array(messagePlan(length), { minLength: 1, maxLength: 3 });
+    await fc.assert(fc.asyncProperty(plans, cuts, holds), { numRuns: 60, seed: SEED });
+  });
+
+  it("N1, O1: in reads of one byte", async () => {
+    const plans = fc.array(messagePlan(fc.oneof(short, fc.constant(1_500))), { minLength: 1, maxLength: 2 });
+    const property = fc.asyncProperty(plans, (drawn) => holds(drawn, EVERY_BYTE));
+    await fc.assert(property, { numRuns: 30, seed: SEED });
   });
 });
