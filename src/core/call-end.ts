@@ -28,7 +28,8 @@ export function endOfHandlerError(error: unknown): Omit<CallEnd, "error"> {
 }
 
 /** What stacks that are not ours say of a message over their limit. */
-const TOO_LARGE = /message larger than max|message with a size larger than/;
+const TOO_LARGE =
+  /message larger than max|message with a size larger than|message that decompresses to a size larger than/;
 
 /** Whether a status tells of a message over somebody's limit. */
 export function isTooLarge(status: Status, message: string): boolean {
