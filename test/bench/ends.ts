@@ -21,7 +21,7 @@
  * counted, and before and after each row compared. "A/A" is a contestant's odd rounds by its even ones: far from 1, distrust the run.
  *
  * Run: make bench-ends, or node dist/test/bench/ends.js [--rounds 10] [--rows unary-100,ping-pong] [--sections server,client,wholeCall]
- * [--block-ms 700] [--quick]. Linux only; needs h2load (make bench-tools), and Go for grpc-go. The last line is one JSON object: CPU
+ * [--block-ms 700] [--quick]. --quick takes a minute and has only the unary rows of 100 B. Linux only; needs h2load (make bench-tools), and Go for grpc-go. The last line is one JSON object: CPU
  * µs per call at 100 B unary.
  */
 import { cpus } from "node:os";
@@ -30,7 +30,7 @@ import { Processes } from "../support/processes";
 import { measureBlock, type Contestant } from "./ends/contestant";
 import { buildGoEnds } from "./ends/go-ends";
 import { cpuFigures, printAims, printRow, type Result } from "./ends/report";
-import { ENDS_ROWS, type EndsRow } from "./ends/rows";
+import { ENDS_ROWS, HEADLINE, WITH_METADATA, type EndsRow } from "./ends/rows";
 import { SECTIONS, type Ends, type Section } from "./ends/sections";
 import { takeTurns } from "./measure/take-turns";
 import { isInstalled } from "./relay/contestants";
@@ -40,11 +40,21 @@ interface Options {
   readonly blockMs: number;
   readonly rows: readonly EndsRow[];
   readonly sections: readonly Section[];
-  /** Messages, until the code is compiled. */
-  readonly warmUpMessages: number;
   /** All rows together take no longer, whatever else the machine does: rounds are left out then. */
   readonly budgetMs: number;
 }
+
+/** Messages before anything of a row is measured: other rows are the work of other code, which must be compiled. */
+const WARM_UP_MESSAGES = 5_000;
+/** Blocks that only tell how many calls a block of the wanted length has. */
+const PACE_BLOCKS = 2;
+/** The row whose figures are the result may take as long as so many others. */
+const HEADLINE_SHARES = 3;
+
+/** Rows of --quick where none are named. */
+const QUICK_ROWS = [HEADLINE, WITH_METADATA].join();
+
+const sharesOf = ({ name }: EndsRow) => (name === HEADLINE ? HEADLINE_SHARES : 1);
 
 const SECTION_NAMES = Object.keys(SECTIONS) as Section[];
 
@@ -69,10 +79,9 @@ function readOptions(): Options {
   return {
     rounds: Number(values.rounds ?? (values.quick ? 3 : 10)),
     blockMs: Number(values["block-ms"] ?? (values.quick ? 150 : 700)),
-    rows: chosen("row", ENDS_ROWS, ({ name }) => name, values.rows),
+    rows: chosen("row", ENDS_ROWS, ({ name }) => name, values.rows ?? (values.quick ? QUICK_ROWS : undefined)),
     sections: chosen("section", SECTION_NAMES, (name) => name, values.sections),
-    warmUpMessages: values.quick ? 5_000 : 20_000,
-    budgetMs: values.quick ? 50_000 : 540_000,
+    budgetMs: values.quick ? 45_000 : 500_000,
   };
 }
 
@@ -82,7 +91,7 @@ async function measureRow(
   row: EndsRow,
   options: Options & { endAtMs: number },
 ): Promise<Result> {
-  const { rounds, blockMs, warmUpMessages, endAtMs } = options;
+  const { rounds, blockMs, endAtMs } = options;
   const byName = new Map(contestants.map((contestant) => [contestant.name, contestant]));
   const failures: string[] = [];
   const failed = (name: string, what: string) => failures.push(`${section}, ${row.name}, ${name}: ${what}`);
@@ -94,7 +103,7 @@ async function measureRow(
   };
   const callsMin = row.connections * row.streams;
   await checkAll();
-  const warmUpCalls = Math.max(callsMin, Math.ceil(warmUpMessages / row.shape.answers));
+  const warmUpCalls = Math.max(callsMin, Math.ceil(WARM_UP_MESSAGES / row.shape.answers));
   for (const contestant of contestants) await measureBlock(contestant, row, warmUpCalls);
   const blocks = await takeTurns(
     [...byName.keys()],
@@ -103,7 +112,7 @@ async function measureRow(
       if (block.failure !== "") failed(name, block.failure);
       return block;
     },
-    { rounds, blockMs, callsMin, paceBlocks: 1, endAtMs },
+    { rounds, blockMs, callsMin, paceBlocks: PACE_BLOCKS, endAtMs },
   );
   await checkAll();
   return { section, row, blocks, failures };
@@ -117,10 +126,10 @@ async function measureSection(section: Section, go: string | undefined, options:
     const cores = { proxy: undefined, others: undefined };
     const stage = { processes, folder, cores, worker: "", certificates: undefined };
     const contestants = await SECTIONS[section]({ stage, go, clients });
-    const rowMs = options.budgetMs / (options.sections.length * options.rows.length);
+    const shares = options.rows.reduce((sum, row) => sum + sharesOf(row), 0) * options.sections.length;
     const results: Result[] = [];
     for (const row of options.rows) {
-      const endAtMs = performance.now() + rowMs;
+      const endAtMs = performance.now() + (options.budgetMs * sharesOf(row)) / shares;
       const result = await measureRow(contestants, section, row, { ...options, endAtMs });
       printRow(result);
       results.push(result);
