@@ -93,6 +93,8 @@ export class Worker {
   #resources: Resources | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
+  /** Callers are told to go elsewhere; those that are not gone yet are served. */
+  #isLeaving = false;
   #markStopped = () => {};
   readonly #stopped = new Promise<void>((resolve) => (this.#markStopped = resolve));
   #welcomed: ((welcome: Welcome) => void)[] = [];
@@ -216,18 +218,24 @@ export class Worker {
     const patience = (ms: number) => clock.sleep(ms, farewell.signal).catch(() => {});
     // New calls are still taken here: the director may pick this worker until it has confirmed.
     await Promise.race([this.#loop.session?.announceDrain(reason), patience(FAREWELL_MS)]);
-    this.#refuse(
-      "leaving",
-      new FabricError("WORKER_DRAINING", `worker ${this.#parts.config.label} is leaving: ${reason}`),
-    );
-    const finished = this.#admission.whenIdle().then(() => true);
-    if (!(await Promise.race([finished, patience(graceMs).then(() => false)]))) {
+    this.#isLeaving = true;
+    this.#tellServing();
+    const closed = server?.drain() ?? Promise.resolve();
+    // What was on its way when the callers were told to go elsewhere is served too; by then none is any more.
+    const settled = this.#admission
+      .whenIdle()
+      .then(() => Promise.race([closed, patience(FAREWELL_MS)]))
+      .then(() => this.#admission.whenIdle())
+      .then(() => true);
+    if (!(await Promise.race([settled, patience(graceMs).then(() => false)]))) {
       logger.warn(`⚠️  ${this.inFlight} calls did not finish within ${graceMs} ms and are ended`);
-      this.#admission.failAll(new FabricError("WORKER_LOST", "the worker stopped before the call was finished"));
     }
+    const { label } = this.#parts.config;
+    this.#refuse("leaving", new FabricError("WORKER_DRAINING", `worker ${label} is leaving: ${reason}`));
+    this.#admission.failAll(new FabricError("WORKER_LOST", "the worker stopped before the call was finished"));
     this.#loop.leave(reason, FAREWELL_MS);
     await this.#running.catch(() => {});
-    if (server) await Promise.race([server.drain(), patience(FAREWELL_MS)]);
+    await Promise.race([closed, patience(FAREWELL_MS)]);
     server?.close();
     farewell.abort();
     await this.#parts.host.stop();
@@ -265,7 +273,15 @@ export class Worker {
     const [refusal] = this.#refusals.values();
     if (refusal) this.#admission.refuse(refusal);
     else this.#admission.open();
-    this.#parts.onServing?.(this.#admission.isServing());
+    this.#tellServing();
+  }
+
+  #isServing(): boolean {
+    return !this.#isLeaving && this.#admission.isServing();
+  }
+
+  #tellServing(): void {
+    this.#parts.onServing?.(this.#isServing());
     this.#loop.session?.beatNow();
   }
 
@@ -285,7 +301,7 @@ export class Worker {
     return {
       hello: () => this.#hello(),
       load: () => ({ ...parts.sampleLoad(), inFlight: admission.inFlight }),
-      isServing: () => admission.isServing(),
+      isServing: () => this.#isServing(),
       descriptors: () => this.#descriptors,
       attached: (welcome) => this.#attached(welcome),
       drained: (reason) =>
