@@ -37,7 +37,9 @@ export function ensurePythonGrpc(): PythonGrpc {
   ] as const;
   for (const [command, ...args] of steps) {
     const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
-    if (status !== 0) return { missing: `python3 ${args.slice(0, 2).join(" ")} failed: ${lastLine(stderr)}` };
+    if (status === 0) continue;
+    rmSync(unfinished, { recursive: true, force: true });
+    return { missing: `python3 ${args.slice(0, 2).join(" ")} failed: ${lastLine(stderr)}` };
   }
   renameSync(unfinished, folder);
   return { python };
