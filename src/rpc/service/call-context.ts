@@ -22,8 +22,7 @@ export interface CallContext {
   sendHeaders(): void;
   /**
    * Says how messages of the answer are sent, where the caller can read such: those of 1 KiB or more, if they become shorter. Before the first
-   * message; afterwards "identity" still leaves it off. Default: as the server's settings say. Does nothing in threads of WORKER_THREADS and
-   * with HEDDLE_TRANSPORT=grpc-js.
+   * message; afterwards "identity" still leaves it off. Default: as the server's settings say. Does nothing with HEDDLE_TRANSPORT=grpc-js.
    * @throws TypeError for an encoding that is not known here
    */
   compress(compression: MessageEncoding | MessageCompression): void;

@@ -1,9 +1,9 @@
 import { CallMetadata, type MetadataValue } from "../../core/call-metadata";
-import { NOWHERE, RING_BYTES, type RingReader, RingWriter } from "./byte-ring";
+import { NOWHERE, type RingReader, RingWriter } from "./byte-ring";
 import type { Batch, Word } from "./port-messages";
 
 /** Longer messages are moved: they are copied once instead of twice, and leave the ring to others. */
-const RING_MESSAGE_MAX_BYTES = RING_BYTES / 4;
+const RING_MESSAGE_MAX_BYTES = 64 * 1_024;
 
 /**
  * Collects operations for one post. Bytes are copied: what comes off the network shares its memory with other calls, and a handler may

@@ -1,5 +1,5 @@
-/** Shared by two threads for each direction. Longer ones are seldom full; memory is taken only as it is first used. */
-export const RING_BYTES = 256 * 1_024;
+/** For each direction: what the windows of 16 calls hold, so that it is seldom full. Memory is taken only as it is first used. */
+export const RING_BYTES = 1_024 * 1_024;
 
 /** Of a message's place when it is not in the ring. */
 export const NOWHERE = -1;

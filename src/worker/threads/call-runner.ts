@@ -6,6 +6,7 @@ import { asFabricError } from "../../core/errors";
 import { Status } from "../../core/status";
 import { BatchReader } from "./batch";
 import { RingReader, type ThreadRings } from "./byte-ring";
+import { CertificateReader } from "./certificates";
 import { Outbox } from "./outbox";
 import { OP, type Batch } from "./port-messages";
 import { ThreadCall } from "./thread-call";
@@ -36,6 +37,7 @@ export class CallRunner {
   readonly #parts: CallRunnerParts;
   readonly #outbox: Outbox;
   readonly #ring: RingReader;
+  readonly #certificates = new CertificateReader();
   readonly #calls = new Map<number, ThreadCall>();
   /** Bounded by the calls that the worker admits. */
   readonly #notBegun: ThreadCall[] = [];
@@ -67,6 +69,9 @@ export class CallRunner {
     const op = reader.number();
     const id = reader.number();
     switch (op) {
+      case OP.certificate:
+        this.#certificates.take(reader);
+        return;
       case OP.open:
         this.#open(id, reader);
         return;
@@ -90,8 +95,14 @@ export class CallRunner {
   }
 
   #open(id: number, reader: BatchReader): void {
-    const [path, peer, timeoutMs] = [reader.text(), reader.text(), reader.number()];
-    const head = { path, peer, timeoutMs: timeoutMs < 0 ? undefined : timeoutMs, metadata: reader.metadata() };
+    const head = {
+      path: reader.text(),
+      peer: reader.text(),
+      authority: reader.text() || undefined,
+      certificate: this.#certificates.get(reader.text()),
+      timeoutMs: positive(reader.number()),
+      metadata: reader.metadata(),
+    };
     const call = new ThreadCall(id, head, this.#outbox, (left) => this.#calls.delete(left));
     this.#calls.set(id, call);
     this.#notBegun.push(call);
@@ -139,4 +150,8 @@ export class CallRunner {
       call.finish(endOfError(asFabricError(error, "HANDLER_FAILED")));
     }
   }
+}
+
+function positive(value: number): number | undefined {
+  return value < 0 ? undefined : value;
 }

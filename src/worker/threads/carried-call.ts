@@ -1,8 +1,9 @@
-import type { IncomingCall, IncomingListener } from "../../core/call";
+import type { IncomingCall, IncomingListener, MessageEncoding } from "../../core/call";
 import { endOfError } from "../../core/call-end";
 import type { FabricError } from "../../core/errors";
 import type { Status } from "../../core/status";
 import type { BatchReader } from "./batch";
+import type { CertificateWriter } from "./certificates";
 import type { Outbox } from "./outbox";
 import { OP } from "./port-messages";
 import { costOf, ReceiveWindow, SendWindow } from "./windows";
@@ -12,22 +13,26 @@ export class CarriedCall implements IncomingListener {
   readonly #id: number;
   readonly #call: IncomingCall;
   readonly #outbox: Outbox;
+  readonly #certificates: CertificateWriter;
   readonly #sent = new SendWindow();
   readonly #received = new ReceiveWindow();
   /** Of messages passed to a caller that reads slowly; credited when it has read. */
   #unreadBytes = 0;
+  #mayCompress = true;
   #over = false;
 
-  constructor(id: number, call: IncomingCall, outbox: Outbox) {
+  constructor(id: number, call: IncomingCall, outbox: Outbox, certificates: CertificateWriter) {
     this.#id = id;
     this.#call = call;
     this.#outbox = outbox;
+    this.#certificates = certificates;
   }
 
   begin(): void {
-    const { path, peer, timeoutMs, metadata } = this.#call;
+    const { path, peer, authority = "", timeoutMs = -1, metadata } = this.#call;
     this.#outbox.write((writer) => {
-      writer.add(OP.open, this.#id, path, peer, timeoutMs ?? -1);
+      const certificate = this.#certificates.tell(this.#call.peerCertificate?.(), writer);
+      writer.add(OP.open, this.#id, path, peer, authority, certificate, timeoutMs);
       writer.addMetadata(metadata);
     });
     this.#call.listen(this);
@@ -74,9 +79,16 @@ export class CarriedCall implements IncomingListener {
     if (!this.#over) this.#call.sendHeaders(metadata);
   }
 
-  answer(reader: BatchReader): void {
+  compress(reader: BatchReader): void {
+    const encoding = reader.text() as MessageEncoding;
+    if (!this.#over) this.#call.compress?.({ encoding, compresses: () => this.#mayCompress });
+  }
+
+  /** @param mayCompress - what the handler says of this message */
+  answer(reader: BatchReader, mayCompress: boolean): void {
     const bytes = reader.bytes();
     if (this.#over) return;
+    this.#mayCompress = mayCompress;
     if (!this.#call.send(bytes)) this.#unreadBytes += costOf(bytes);
     else this.#giveCredit(costOf(bytes));
   }

@@ -17,7 +17,7 @@ export interface Batch {
 export type Word = number | string;
 
 export const OP = {
-  /** Main: id, path, peer, timeoutMs (−1: none), metadata. */
+  /** Main: id, path, peer, authority ("": none), certificate by its fingerprint ("": none), timeoutMs (−1: none), metadata. */
   open: 1,
   /** Both: id, bytes. */
   message: 2,
@@ -35,6 +35,12 @@ export const OP = {
   cancelled: 8,
   /** Thread: batches that it has read and calls that it has begun since it said so last, and how many ms beginning those took. */
   taken: 9,
+  /** Main: 0, the certificate of a caller without its bytes (JSON), its bytes. Before the first call that names it. */
+  certificate: 10,
+  /** Thread: id, encoding. */
+  compress: 11,
+  /** Thread: as `message`, but it may not be compressed. */
+  messageAsIs: 12,
 } as const;
 
 export type ToThread = Batch | { readonly kind: "stop" };

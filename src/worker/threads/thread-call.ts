@@ -1,4 +1,4 @@
-import type { CallEnd, IncomingCall, IncomingListener } from "../../core/call";
+import type { CallEnd, IncomingCall, IncomingListener, MessageCompression, PeerCertificate } from "../../core/call";
 import type { CallMetadata } from "../../core/call-metadata";
 import type { Outbox } from "./outbox";
 import { OP } from "./port-messages";
@@ -10,6 +10,8 @@ export interface CallHead {
   readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;
   readonly peer: string;
+  readonly authority: string | undefined;
+  readonly certificate: PeerCertificate | undefined;
 }
 
 /**
@@ -22,6 +24,8 @@ export class ThreadCall implements IncomingCall {
   readonly metadata: CallMetadata;
   readonly timeoutMs: number | undefined;
   readonly peer: string;
+  readonly authority: string | undefined;
+  readonly #certificate: PeerCertificate | undefined;
   readonly #id: number;
   readonly #outbox: Outbox;
   readonly #left: (id: number) => void;
@@ -29,6 +33,7 @@ export class ThreadCall implements IncomingCall {
   readonly #sent = new SendWindow();
   readonly #received = new ReceiveWindow();
   #listener: IncomingListener | undefined;
+  #compresses: MessageCompression["compresses"];
   #halfClosed = false;
   #paused = false;
   #delivering = false;
@@ -40,6 +45,8 @@ export class ThreadCall implements IncomingCall {
     this.metadata = head.metadata;
     this.timeoutMs = head.timeoutMs;
     this.peer = head.peer;
+    this.authority = head.authority;
+    this.#certificate = head.certificate;
     this.#id = id;
     this.#outbox = outbox;
     this.#left = left;
@@ -60,6 +67,16 @@ export class ThreadCall implements IncomingCall {
     this.#deliver();
   }
 
+  peerCertificate(): PeerCertificate | undefined {
+    return this.#certificate;
+  }
+
+  compress({ encoding, compresses }: MessageCompression): void {
+    if (this.#over) return;
+    this.#compresses = compresses;
+    this.#outbox.write((writer) => writer.add(OP.compress, this.#id, encoding));
+  }
+
   sendHeaders(metadata: CallMetadata): void {
     if (this.#over) return;
     this.#outbox.write((writer) => {
@@ -70,8 +87,9 @@ export class ThreadCall implements IncomingCall {
 
   send(bytes: Uint8Array): boolean {
     if (this.#over) return true;
+    const op = this.#compresses?.(bytes) === false ? OP.messageAsIs : OP.message;
     this.#outbox.write((writer) => {
-      writer.add(OP.message, this.#id);
+      writer.add(op, this.#id);
       writer.addBytes(bytes);
     });
     return this.#sent.spend(costOf(bytes));

@@ -5,6 +5,7 @@ import type { Logger } from "../../core/logger";
 import { BatchReader } from "./batch";
 import { RingReader, type ThreadRings } from "./byte-ring";
 import { CarriedCall } from "./carried-call";
+import { CertificateWriter } from "./certificates";
 import { Outbox } from "./outbox";
 import { OP, type Batch, type FromThread, type ThreadServices, type ToThread } from "./port-messages";
 
@@ -61,6 +62,7 @@ export class ThreadHandle {
   readonly #parts: ThreadHandleParts;
   readonly #outbox: Outbox;
   readonly #ring: RingReader;
+  readonly #certificates = new CertificateWriter();
   readonly #calls = new Map<number, CarriedCall>();
   #lastId = 0;
   #isReady = false;
@@ -102,7 +104,7 @@ export class ThreadHandle {
 
   run(call: IncomingCall): void {
     this.#lastId += 1;
-    const carried = new CarriedCall(this.#lastId, call, this.#outbox);
+    const carried = new CarriedCall(this.#lastId, call, this.#outbox, this.#certificates);
     this.#calls.set(this.#lastId, carried);
     this.#notBegun += 1;
     if (!this.#isAsking) this.#askSoon();
@@ -169,7 +171,13 @@ export class ThreadHandle {
         call.headers(reader);
         return;
       case OP.message:
-        call.answer(reader);
+        call.answer(reader, true);
+        return;
+      case OP.messageAsIs:
+        call.answer(reader, false);
+        return;
+      case OP.compress:
+        call.compress(reader);
         return;
       case OP.credit:
         call.credit(reader.number());

@@ -1,4 +1,4 @@
-import type { CallEnd, IncomingCall, IncomingListener } from "../../core/call";
+import type { CallEnd, IncomingCall, IncomingListener, MessageCompression, PeerCertificate } from "../../core/call";
 import type { CallMetadata } from "../../core/call-metadata";
 
 /**
@@ -34,6 +34,18 @@ export class WaitingCall implements IncomingCall, IncomingListener {
 
   get peer(): string {
     return this.#call.peer;
+  }
+
+  get authority(): string | undefined {
+    return this.#call.authority;
+  }
+
+  peerCertificate(): PeerCertificate | undefined {
+    return this.#call.peerCertificate?.();
+  }
+
+  compress(compression: MessageCompression): void {
+    this.#call.compress?.(compression);
   }
 
   /** It waits no more. */

@@ -1,4 +1,4 @@
-import type { IncomingCall } from "../../../../src/core/call";
+import type { IncomingCall, MessageCompression } from "../../../../src/core/call";
 import { CallMetadata } from "../../../../src/core/call-metadata";
 import { seededRandom } from "../../../../src/core/random";
 import { Status } from "../../../../src/core/status";
@@ -349,12 +349,60 @@ describe("What is under way between the threads", () => {
         cancelled: () => {},
       });
     const [caller] = await rig.run(1);
-    const sizes = [10, 1 << 20, 20, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000, 0, 3 << 20, 30];
+    const sizes = [10, 1 << 20, 20, ...Array.from({ length: 25 }, () => 60_000), 0, 3 << 20, 30];
     for (const size of sizes) caller!.send(Buffer.alloc(size));
     caller!.halfClose();
     await settle();
     await settle();
     expect([received, caller!.end]).toEqual([sizes, "0 "]);
+  });
+
+  it("carries who the caller is, and by which name it called", async () => {
+    const rig = await PoolRig.started(1);
+    const certificate = (name: string) => ({
+      subject: { CN: name },
+      issuer: { CN: "authority" },
+      subjectaltname: `DNS:${name}`,
+      fingerprint256: `print of ${name}`,
+      serialNumber: "01",
+      raw: Buffer.from(name),
+    });
+    const callers = [...Array.from({ length: 100 }, (_, index) => `caller ${index}`), "caller 99", "caller 0"];
+    for (const name of callers) {
+      rig.pool.run({ ...new StubCaller().call, authority: name, peerCertificate: () => certificate(name) });
+      await settle();
+    }
+    expect(rig.running.map(({ call }) => [call.authority, call.peerCertificate?.()])).toEqual(
+      callers.map((name) => [name, certificate(name)]),
+    );
+    await rig.run(1);
+    const last = rig.running.at(-1)!.call;
+    expect([last.authority, last.peerCertificate?.()]).toEqual([undefined, undefined]);
+  });
+
+  it("carries how the answer is to be compressed, and which of its messages are not", async () => {
+    const rig = await PoolRig.started(1);
+    rig.begin = (call) => {
+      call.compress?.({ encoding: "gzip", compresses: (message) => message.length > 3 });
+      for (const text of ["long", "no", "longer"]) call.send(Buffer.from(text));
+      call.finish(OK);
+    };
+    const caller = new StubCaller();
+    const seen: unknown[] = [];
+    let compresses: MessageCompression["compresses"];
+    rig.pool.run({
+      ...caller.call,
+      compress: (given) => {
+        seen.push(given.encoding);
+        compresses = given.compresses;
+      },
+      send: (bytes) => {
+        seen.push([bytes.toString(), compresses?.(bytes)]);
+        return true;
+      },
+    });
+    await settle();
+    expect(seen).toEqual(["gzip", ["long", true], ["no", false], ["longer", true]]);
   });
 
   it("carries metadata with bytes, order and what is sensitive both ways", async () => {
