@@ -52,12 +52,13 @@ export class GrpcJsCall {
   readonly path: string;
   readonly peer: string;
   readonly host: string;
-  readonly metadata: Metadata;
   /** Unix time in milliseconds; Infinity for none. */
   readonly deadline: number;
   readonly #call: IncomingCall;
   readonly #codec: MethodCodec;
   #surface: CallSurface | undefined;
+  /** Made when somebody asks. */
+  #metadata: Metadata | undefined;
   #headersSent = false;
   #isOver = false;
   #written: (() => void) | undefined;
@@ -66,7 +67,6 @@ export class GrpcJsCall {
     this.path = call.path;
     this.peer = call.peer;
     this.host = call.authority ?? "";
-    this.metadata = toGrpcMetadata(call.metadata);
     // grpc-js's deadlines are of the wall clock.
     // eslint-disable-next-line no-restricted-syntax
     this.deadline = call.timeoutMs === undefined ? Infinity : new Date().getTime() + call.timeoutMs;
@@ -76,6 +76,10 @@ export class GrpcJsCall {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  get metadata(): Metadata {
+    return (this.#metadata ??= toGrpcMetadata(this.#call.metadata));
   }
 
   get authContext(): AuthContext {

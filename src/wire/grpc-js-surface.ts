@@ -18,12 +18,14 @@ function surfaceOf<Base extends EmitterClass>(Base: Base) {
     /** Set before `cancelled`, its event, also where a call has ended otherwise. */
     cancelled = false;
     below!: GrpcJsCall;
-    metadata!: Metadata;
 
     standOn(below: GrpcJsCall): void {
       this.below = below;
-      this.metadata = below.metadata;
       below.shownAs(this);
+    }
+
+    get metadata(): Metadata {
+      return this.below.metadata;
     }
 
     getPeer(): string {
