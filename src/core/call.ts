@@ -34,7 +34,7 @@ export interface CallStart {
   /** Calls may share it: nobody changes it from now on. */
   readonly metadata: CallMetadata;
   /** Time the call may still take; the connection ends it with DEADLINE_EXCEEDED after that. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Where it came from, when it is passed on. */
   readonly source?: CallSource | undefined;
   /**

@@ -55,7 +55,10 @@ export class MessageConnection implements Connection {
     const { encoding } = compression;
     const isOwn = metadata.size === 0 && isAcceptedEncoding(encoding);
     const sent = isOwn ? this.#ownMetadata[encoding] : withOwn(metadata.clone(), encoding, this.#options.userAgent);
-    return new OutgoingMessageCall(this.#inner, { ...call, metadata: sent, compression }, this.#options, listener);
+    // Each by its name: to copy a call with `...` costs as much as to begin it.
+    const { path, timeoutMs, source, waitForReady } = call;
+    const own: SentCall = { path, metadata: sent, timeoutMs, source, waitForReady, compression };
+    return new OutgoingMessageCall(this.#inner, own, this.#options, listener);
   }
 
   isReady(): boolean {

@@ -268,11 +268,11 @@ class TypedCall implements CallListener {
 
 function startOf({ path, traits }: Target, options: CallOptions): Parameters<CallStarter["start"]>[0] {
   const { timeoutMs, waitForReady, compression } = options;
-  const metadata = metadataOf(options.metadata);
-  const start = timeoutMs === undefined ? { path, traits, metadata } : { path, traits, metadata, timeoutMs };
-  if (waitForReady === undefined && compression === undefined) return start;
   return {
-    ...start,
+    path,
+    traits,
+    metadata: metadataOf(options.metadata),
+    timeoutMs,
     waitForReady,
     compression: typeof compression === "string" ? { encoding: compression } : compression,
   };
