@@ -211,6 +211,8 @@ export class ClientCall implements OutgoingCall, StreamHandler {
     if (this.#over) return;
     const tooLarge = this.#limit.firstTooLarge(chunk, start, end);
     if (tooLarge > 0) {
+      const { wholeTo } = this.#limit;
+      if (wholeTo > start && !this.#paused) this.#deliver(chunk.subarray(start, wholeTo));
       this.#fail("MESSAGE_TOO_LARGE", `an answer of the server has ${tooLarge} bytes`);
       if (!stream.isClosed) this.#host!.dismiss(stream);
       return;

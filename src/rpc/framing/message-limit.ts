@@ -12,19 +12,27 @@ export class MessageLimit {
   /** Of a prefix that was cut: how much of it was read, and the length so far. */
   #prefixRead = 0;
   #length = 0;
+  #wholeTo = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
+  /** After `firstTooLarge` found one: where the messages before it end in that chunk. */
+  get wholeTo(): number {
+    return this.#wholeTo;
+  }
+
   /** The length of the first message in `chunk[start, end)` that is too large; 0 if there is none. */
   firstTooLarge(chunk: Uint8Array, start: number, end: number): number {
     let at = start;
+    this.#wholeTo = start;
     while (at < end) {
       if (this.#leftBytes > 0) {
         const take = Math.min(this.#leftBytes, end - at);
         this.#leftBytes -= take;
         at += take;
+        this.#wholeTo = at;
         continue;
       }
       if (this.#prefixRead > 0) this.#length = this.#length * 256 + chunk[at]!;
@@ -36,6 +44,7 @@ export class MessageLimit {
       this.#length = 0;
       if (length > this.#bytesMax) return length;
       this.#leftBytes = length;
+      this.#wholeTo = at;
     }
     return 0;
   }

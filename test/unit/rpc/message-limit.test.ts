@@ -36,6 +36,15 @@ describe("MessageLimit", () => {
     );
   });
 
+  it("knows where the messages before it end, which are whole and to be read", () => {
+    const limit = new MessageLimit(LIMIT);
+    limit.firstTooLarge(Buffer.from([0, 0, 0, 0, 2, 7]), 0, 6);
+    const chunk = Buffer.from([
+      9, 9, 9, /* of the message */ 7, /* empty */ 0, 0, 0, 0, 0, /* too large */ 0, 255, 0, 0, 0, 1,
+    ]);
+    expect([limit.firstTooLarge(chunk, 3, chunk.length), limit.wholeTo]).toEqual([0xff00_0000, 9]);
+  });
+
   it("reads a length of 32 bits as a positive number", () => {
     expect(new MessageLimit(LIMIT).firstTooLarge(Buffer.from([0, 255, 255, 255, 255]), 0, 5)).toBe(0xffff_ffff);
   });
