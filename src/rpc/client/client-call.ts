@@ -213,6 +213,7 @@ export class ClientCall implements OutgoingCall, StreamHandler {
     if (tooLarge > 0) {
       const { wholeTo } = this.#limit;
       if (wholeTo > start && !this.#paused) this.#deliver(chunk.subarray(start, wholeTo));
+      if (this.isOver) return; // the reader left
       this.#fail("MESSAGE_TOO_LARGE", `an answer of the server has ${tooLarge} bytes`);
       if (!stream.isClosed) this.#host!.dismiss(stream);
       return;
