@@ -2,6 +2,7 @@ import type { IncomingCall } from "../core/call";
 import { endOfError } from "../core/call-end";
 import { FabricError } from "../core/errors";
 import { AdmittedCall } from "./admitted-call";
+import { RunningCalls } from "./running-calls";
 
 /**
  * Decides which calls the worker takes, and counts them from the moment they are taken to the moment they end, however they
@@ -9,7 +10,7 @@ import { AdmittedCall } from "./admitted-call";
  */
 export class Admission {
   readonly #slots: number;
-  readonly #running = new Set<AdmittedCall>();
+  readonly #running = new RunningCalls();
   readonly #idle: (() => void)[] = [];
   #refusal: FabricError | undefined;
 
@@ -19,7 +20,7 @@ export class Admission {
   }
 
   get inFlight(): number {
-    return this.#running.size;
+    return this.#running.count;
   }
 
   isServing(): boolean {
@@ -37,12 +38,12 @@ export class Admission {
 
   /** Ends every call in flight with this error. */
   failAll(error: FabricError): void {
-    for (const running of [...this.#running]) running.fail(error);
+    for (const running of this.#running.all()) running.fail(error);
   }
 
   /** Resolves when no call is in flight. */
   whenIdle(): Promise<void> {
-    if (this.#running.size === 0) return Promise.resolve();
+    if (this.#running.count === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -60,12 +61,12 @@ export class Admission {
   }
 
   #fullness(): FabricError | undefined {
-    if (this.#slots === 0 || this.#running.size < this.#slots) return undefined;
+    if (this.#slots === 0 || this.#running.count < this.#slots) return undefined;
     return new FabricError("WORKER_FULL", `all ${this.#slots} slots are in use`);
   }
 
   readonly #left = (call: AdmittedCall): void => {
-    this.#running.delete(call);
-    if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    this.#running.remove(call);
+    if (this.#running.count === 0) for (const resolve of this.#idle.splice(0)) resolve();
   };
 }

@@ -5,6 +5,9 @@ import type { FabricError } from "../core/errors";
 
 /** A call that the worker runs: tells once when it is over, however it ends, and can be ended from outside. */
 export class AdmittedCall implements IncomingCall, IncomingListener {
+  /** Of RunningCalls. */
+  before: AdmittedCall | undefined = undefined;
+  after: AdmittedCall | undefined = undefined;
   readonly #inner: IncomingCall;
   readonly #over: (call: AdmittedCall) => void;
   #listener: IncomingListener | undefined;
