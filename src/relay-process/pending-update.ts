@@ -1,4 +1,4 @@
-import type { Load } from "../core/member";
+import { type Load, NO_LOAD } from "../core/member";
 import type { MemberFacts, RelaySource } from "../director/relays";
 import type { Update } from "./messages";
 
@@ -10,6 +10,8 @@ export class PendingUpdate {
   readonly #source: RelaySource;
   readonly #members = new Set<string>();
   readonly #loads = new Set<string>();
+  /** Gone since the latest update, and back again maybe. */
+  readonly #forgotten = new Set<string>();
   readonly #elsewhere = new Map<string, number>();
   readonly #shares = new Map<string, number>();
   #settingsMayDiffer = true;
@@ -57,9 +59,10 @@ export class PendingUpdate {
     this.#shares.set(memberId, slots);
   }
 
-  /** What was told of its calls and slots holds no more, also if it comes back before the process hears that it went. */
+  /** What was told of its load, calls and slots holds no more, also if it comes back before the process hears that it went. */
   forget(memberId: string): void {
     this.#members.add(memberId);
+    this.#forgotten.add(memberId);
     this.#elsewhere.set(memberId, 0);
     this.#shares.set(memberId, 0);
   }
@@ -76,13 +79,14 @@ export class PendingUpdate {
       this.#source.facts(memberId) ?? null,
     ]);
     const loads = [...this.#loads].flatMap((memberId): [string, Load][] => {
-      const load = this.#source.load(memberId);
+      const load = this.#source.load(memberId) ?? (this.#forgotten.has(memberId) ? NO_LOAD : undefined);
       return load ? [[memberId, load]] : [];
     });
     const elsewhere = [...this.#elsewhere];
     const shares = [...this.#shares];
     this.#members.clear();
     this.#loads.clear();
+    this.#forgotten.clear();
     this.#elsewhere.clear();
     this.#shares.clear();
     return {

@@ -113,6 +113,25 @@ function seen(mirror: MemberMirror, policy: string) {
 }
 
 describe("Updates to a relay process", () => {
+  it("say that nothing is known of the load of a member that went and came back between two of them", () => {
+    const model = new Model();
+    const pending = new PendingUpdate(model);
+    const mirror = new MemberMirror();
+    const join = () => {
+      model.members.set("a", factsOf("a", 4, 1));
+      pending.memberChanged("a");
+    };
+    join();
+    model.loads.set("a", { ...NO_LOAD, inFlight: 3 });
+    mirror.apply(pending.take(), new Follower());
+    model.members.delete("a");
+    model.loads.delete("a");
+    pending.forget("a");
+    join();
+    mirror.apply(pending.take(), new Follower());
+    expect(mirror.local("a")?.load).toEqual(NO_LOAD);
+  });
+
   it("put together, however the changes fall among them, give what one that says everything gives", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(step, fc.boolean()), { maxLength: 40 }), (steps) => {
