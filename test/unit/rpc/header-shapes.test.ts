@@ -41,6 +41,20 @@ describe("Heads of requests", () => {
     ]);
   });
 
+  it.each([
+    ["a line feed", "a", "1\nx: 2"],
+    ["a carriage return", "a", "1\r"],
+    ["a zero octet", "a", "1\0"],
+    ["a blank at an end", "a", " 1"],
+    ["a character that no octet holds", "a", "\u20ac"],
+    ["a key in which a blank is", "a b", "1"],
+    ["a pseudo-header's key", ":path", "/c.D/E"],
+  ])("leave out metadata with %s, and nothing else", (_what, key, value) => {
+    const heads = new RequestHeads("w1:7000", "http");
+    const metadata = CallMetadata.of({ [key]: value, kept: "yes" });
+    expect(fieldsOf(heads.of({ path: "/a.B/C", metadata }))).toEqual([...ASKED, ...GRPC, "kept", "yes"]);
+  });
+
   it("are told apart by their path", () => {
     const heads = new RequestHeads("w1:7000", "http");
     const metadata = CallMetadata.of({ a: "1" });
