@@ -112,8 +112,9 @@ describe("At a unix socket", () => {
     server.close();
   });
 
-  const onLinux = process.platform === "linux" ? it : it.skip; // no other system has them
-  onLinux("of the abstract namespace there is no file", async () => {
+  const isLinux = process.platform === "linux";
+  const onLinux = isLinux ? it : it.skip; // no other system has them; the name says so
+  onLinux(`of the abstract namespace there is no file${isLinux ? "" : " (skipped: only Linux has it)"}`, async () => {
     const server = rig.server();
     server.handle("/a.B/C", echo);
     const address = `unix-abstract:heddle-test-${process.pid}`;

@@ -81,10 +81,6 @@ export class LinkLane implements LinkOwner {
     return this.#reason;
   }
 
-  get linkCount(): number {
-    return this.#links.size;
-  }
-
   /** Opens a link unless one is being made, there are enough, or the last attempt failed a moment ago. */
   dial(): void {
     if (this.#closed || this.#next !== undefined || this.#links.size >= LINKS_MAX) return;

@@ -1,12 +1,11 @@
-import type { CallEnd, IncomingCall, IncomingListener, MessageCompression, PeerCertificate } from "../../core/call";
-import type { CallMetadata } from "../../core/call-metadata";
+import type { IncomingCall, IncomingListener } from "../../core/call";
+import { WrappedCall } from "../wrapped-call";
 
 /**
  * A call that waits for a thread. It keeps the first message, if that comes, and holds its caller back from then on; one whose caller
  * goes away waits no more.
  */
-export class WaitingCall implements IncomingCall, IncomingListener {
-  readonly #call: IncomingCall;
+export class WaitingCall extends WrappedCall implements IncomingListener {
   readonly #gone: (call: WaitingCall) => void;
   readonly #messages: Uint8Array[] = [];
   #halfClosed = false;
@@ -15,70 +14,30 @@ export class WaitingCall implements IncomingCall, IncomingListener {
 
   /** @param gone - its caller is, while it waits */
   constructor(call: IncomingCall, gone: (call: WaitingCall) => void) {
-    this.#call = call;
+    super(call);
     this.#gone = gone;
     call.listen(this);
   }
 
-  get path(): string {
-    return this.#call.path;
-  }
-
-  get metadata(): CallMetadata {
-    return this.#call.metadata;
-  }
-
-  get timeoutMs(): number | undefined {
-    return this.#call.timeoutMs;
-  }
-
-  get peer(): string {
-    return this.#call.peer;
-  }
-
-  get authority(): string | undefined {
-    return this.#call.authority;
-  }
-
-  peerCertificate(): PeerCertificate | undefined {
-    return this.#call.peerCertificate?.();
-  }
-
-  compress(compression: MessageCompression): void {
-    this.#call.compress?.(compression);
-  }
-
   /** It waits no more. */
-  listen(listener: IncomingListener): void {
+  override listen(listener: IncomingListener): void {
     this.#listener = listener;
     const wasPaused = this.#isPaused;
     this.#isPaused = false;
     for (const message of this.#messages.splice(0)) listener.message(message);
     if (this.#halfClosed) listener.halfClosed();
     // Unless the listener has just asked for it again.
-    if (wasPaused && !this.#isPaused) this.#call.resume();
+    if (wasPaused && !this.#isPaused) super.resume();
   }
 
-  sendHeaders(metadata: CallMetadata): void {
-    this.#call.sendHeaders(metadata);
-  }
-
-  send(bytes: Uint8Array): boolean {
-    return this.#call.send(bytes);
-  }
-
-  finish(end: Omit<CallEnd, "error">): void {
-    this.#call.finish(end);
-  }
-
-  pause(): void {
+  override pause(): void {
     this.#isPaused = true;
-    this.#call.pause();
+    super.pause();
   }
 
-  resume(): void {
+  override resume(): void {
     this.#isPaused = false;
-    this.#call.resume();
+    super.resume();
   }
 
   message(bytes: Uint8Array): void {
