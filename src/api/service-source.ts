@@ -4,6 +4,7 @@ import type { ProtoWorker } from "../cli/program";
 import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
+import { defaultExportOf } from "../core/module-exports";
 import type { MountedService } from "../rpc/service/service-handlers";
 import { FILE_DESCRIPTOR_SET } from "../wire/contract";
 import { computeService } from "../worker/services/compute-service";
@@ -40,7 +41,7 @@ export async function loadServices(
       return { services: [compute, inference], descriptors: FILE_DESCRIPTOR_SET };
     }
     case "module": {
-      const exported = defaultExport(await loadModule(source.file, "servicesModule"));
+      const exported = defaultExportOf(await loadModule(source.file, "servicesModule"));
       if (isServices(exported)) return { services: exported, descriptors: undefined };
       const what = "must export by default an array of what service(Definition, handlers) makes";
       throw new FabricError("INVALID_ARGUMENT", `servicesModule ${source.file} ${what}`);
@@ -59,15 +60,6 @@ async function protoServices(proto: ProtoWorker): Promise<LoadedServices> {
 /** The path of a module that a user names. */
 export function moduleFile(module: string | URL): string {
   return module instanceof URL || module.startsWith("file:") ? fileURLToPath(module) : module;
-}
-
-/** CommonJS modules and TypeScript's output have their exports under `default`, once or twice. */
-function defaultExport(module: unknown): unknown {
-  let value = module;
-  for (let depth = 0; depth < 2; depth += 1) {
-    if (typeof value === "object" && value !== null && "default" in value) value = value.default;
-  }
-  return value;
 }
 
 function isServices(value: unknown): value is readonly MountedService[] {

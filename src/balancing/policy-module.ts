@@ -1,4 +1,5 @@
 import { FabricError, messageOf } from "../core/errors";
+import { defaultExportOf } from "../core/module-exports";
 import { seededRandom } from "../core/random";
 import type { BalancingPolicy } from "./picker";
 
@@ -13,7 +14,7 @@ const SHAPE =
  * @throws FabricError INVALID_ARGUMENT
  */
 export function policiesOfModule(namespace: unknown, source: string): Record<string, BalancingPolicy> {
-  const exported = exportOf(namespace);
+  const exported = defaultExportOf(namespace);
   if (typeof exported === "function") {
     const name = exported.name === "" || exported.name === "default" ? "custom" : kebabCase(exported.name);
     return { [name]: tried(exported, name, source) };
@@ -27,15 +28,6 @@ export function policiesOfModule(namespace: unknown, source: string): Record<str
   const entries = Object.entries(exported).filter(([name]) => name !== "__esModule" && name !== "module.exports");
   if (entries.length === 0) throw new FabricError("INVALID_ARGUMENT", `${source} exports nothing: ${SHAPE}`);
   return Object.fromEntries(entries.map(([name, value]) => [kebabCase(name), tried(value, name, source)]));
-}
-
-function exportOf(namespace: unknown): unknown {
-  let value = namespace;
-  // TypeScript compiled to CommonJS and then imported has its default export one level deeper.
-  for (let depth = 0; depth < 2; depth += 1) {
-    if (typeof value === "object" && value !== null && "default" in value) value = value.default;
-  }
-  return value;
 }
 
 /** Makes a picker of no endpoints with it: what is plainly wrong shows at the start, not at the first call. */

@@ -21,6 +21,11 @@ export class CallMetadata {
     return metadata;
   }
 
+  /** The caller's own: a copy, or made of what is given. */
+  static copyOf(given: CallMetadata | Readonly<Record<string, MetadataValue>>): CallMetadata {
+    return given instanceof CallMetadata ? given.clone() : CallMetadata.of(given);
+  }
+
   append(key: string, value: MetadataValue): void {
     this.derived = undefined;
     this.#entries.push([key.toLowerCase(), value]);

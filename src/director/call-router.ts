@@ -5,8 +5,8 @@ import { parseSelector } from "../balancing/selector";
 import { RetryMemory } from "../balancing/retry-memory";
 import { serviceOf } from "../balancing/service-index";
 import type { IncomingCall } from "../core/call";
-import { endOfError } from "../core/call-end";
 import { FabricError } from "../core/errors";
+import { refuseCall } from "../core/refuse-call";
 import { directedMetadata } from "../core/heddle-metadata";
 import type { MemberRecord } from "../core/member";
 import type { ServiceContracts } from "./service-contracts";
@@ -36,8 +36,7 @@ export class CallRouter {
     const { cameBack, routing, forwarded } = directedMetadata(call.metadata, directorId);
     if (cameBack) {
       // Two directors that list each other as workers would pass a call round for ever.
-      call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
-      call.finish(endOfError(new FabricError("NO_READY_WORKER", `the call came back to director ${directorId}`)));
+      refuseCall(call, new FabricError("NO_READY_WORKER", `the call came back to director ${directorId}`));
       return;
     }
     forwardCall(call, {

@@ -4,6 +4,7 @@ import type { IncomingCall } from "../core/call";
 import { endOfHandlerError } from "../core/call-end";
 import { CallError } from "../core/errors";
 import { Status } from "../core/status";
+import { isThenable } from "../core/thenable";
 import type { ServedMethod } from "../rpc/service/serve-call";
 import { mountMethods, type MountedService } from "../rpc/service/service-handlers";
 import { GrpcJsCall, UNREADABLE_REQUEST, UNWRITABLE_ANSWER, type MethodCodec } from "./grpc-js-call";
@@ -143,8 +144,4 @@ function run(call: GrpcJsCall, handle: Handle, surface: UnaryCall | WritableCall
     return;
   }
   if (isThenable(returned)) returned.then(undefined, (error: unknown) => call.failWith(error));
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
 }

@@ -1,4 +1,5 @@
 import { FabricError, messageOf } from "../core/errors";
+import { defaultExportOf } from "../core/module-exports";
 import { CallError } from "../core/errors";
 import { Status } from "../core/status";
 import { asBuffer } from "./bytes";
@@ -15,7 +16,7 @@ import { endOfHandlerError } from "../core/call-end";
  * @throws FabricError INVALID_ARGUMENT that lists every handler that is missing
  */
 export function mountProtoServices(services: readonly ProtoService[], module: unknown): readonly MountedService[] {
-  const exported = unwrap(module);
+  const exported = exportsOf(module);
   const missing: string[] = [];
   const mounted = services.map((service): MountedService => {
     const methods = new Map<string, ServedMethod>();
@@ -53,13 +54,9 @@ function withStatus(error: unknown): unknown {
 
 type Exports = Readonly<Record<string, unknown>>;
 
-/** CommonJS modules and TypeScript's output have their exports under `default`, once or twice. */
-function unwrap(module: unknown): Exports {
-  let value = module;
-  for (let depth = 0; depth < 2; depth += 1) {
-    if (typeof value === "object" && value !== null && "default" in value) value = value.default;
-  }
-  return (typeof value === "object" && value !== null ? value : {}) as Exports;
+function exportsOf(module: unknown): Exports {
+  const exported = defaultExportOf(module);
+  return (typeof exported === "object" && exported !== null ? exported : {}) as Exports;
 }
 
 function findHandler(exported: Exports, service: string, method: string): ServedMethod["handler"] | undefined {

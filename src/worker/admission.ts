@@ -1,6 +1,6 @@
 import type { IncomingCall } from "../core/call";
-import { endOfError } from "../core/call-end";
 import { FabricError } from "../core/errors";
+import { refuseCall } from "../core/refuse-call";
 import { AdmittedCall } from "./admitted-call";
 import { RunningCalls } from "./running-calls";
 
@@ -51,8 +51,7 @@ export class Admission {
   serve(call: IncomingCall, run: (call: IncomingCall) => void): void {
     const refusal = this.#refusal ?? this.#fullness();
     if (refusal) {
-      call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
-      call.finish(endOfError(refusal));
+      refuseCall(call, refusal);
       return;
     }
     const admitted = new AdmittedCall(call, this.#left);

@@ -1,6 +1,9 @@
 import { lookup as systemLookup, type LookupAddress } from "node:dns";
 import type { LookupFunction, Socket } from "node:net";
 
+/** Names that are remembered for having failed: those of workers that are gone do not come back to be forgotten. */
+const NAMES_MAX = 1_000;
+
 /**
  * Looks names up for `net.connect`, which tries a name's addresses one after the other, each for 250 ms and the last for as long as it takes
  * (RFC 8305 without racing). So that no address is the one that never gets time enough, and none is tried for ever that accepts and says
@@ -26,8 +29,20 @@ export class RotatingLookup {
   follow(name: string, socket: Socket): void {
     socket.once("close", () => {
       if (socket.bytesRead > 0) this.#failures.delete(name);
-      else this.#failures.set(name, (this.#failures.get(name) ?? 0) + 1);
+      else this.#failed(name);
     });
+  }
+
+  #failed(name: string): void {
+    const failures = (this.#failures.get(name) ?? 0) + 1;
+    // The last to have failed comes last, so that the first is the one to forget.
+    this.#failures.delete(name);
+    this.#failures.set(name, failures);
+    if (this.#failures.size <= NAMES_MAX) return;
+    for (const oldest of this.#failures.keys()) {
+      this.#failures.delete(oldest);
+      break;
+    }
   }
 }
 

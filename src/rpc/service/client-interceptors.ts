@@ -47,7 +47,7 @@ export function interceptedMethod(
     innermost,
   );
   return (request, options = {}) => {
-    const call = { ...options, ...method, metadata: ownMetadata(options.metadata), request };
+    const call = { ...options, ...method, metadata: CallMetadata.copyOf(options.metadata ?? {}), request };
     return method.responseStream ? iterableOf(attempt(composed, call)) : promiseOf(composed, call);
   };
 }
@@ -63,9 +63,4 @@ function attempt(make: NextCall, call: InterceptedCall): unknown {
 
 async function promiseOf(make: NextCall, call: InterceptedCall): Promise<unknown> {
   return make(call);
-}
-
-function ownMetadata(metadata: CallOptions["metadata"]): CallMetadata {
-  if (metadata === undefined) return new CallMetadata();
-  return metadata instanceof CallMetadata ? metadata.clone() : CallMetadata.of(metadata);
 }

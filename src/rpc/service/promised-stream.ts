@@ -1,3 +1,5 @@
+import { isThenable } from "../../core/thenable";
+
 /** What an interceptor of a stream returned: an `async` one has only the promise of it. */
 export function iterableOf(answer: unknown): unknown {
   return isThenable(answer) ? promisedStream(answer as PromiseLike<AsyncIterable<unknown>>) : answer;
@@ -7,10 +9,6 @@ export function iterableOf(answer: unknown): unknown {
 export function heard(answer: unknown): unknown {
   if (isThenable(answer)) answer.then(undefined, () => {});
   return answer;
-}
-
-function isThenable(answer: unknown): answer is PromiseLike<unknown> {
-  return typeof (answer as { readonly then?: unknown } | null | undefined)?.then === "function";
 }
 
 /** No generator, because one that was left before it was read would never tell the stream. */

@@ -3,6 +3,7 @@ import { CallMetadata } from "../../core/call-metadata";
 import { CallError, FabricError, messageOf } from "../../core/errors";
 import { MessageQueue } from "../../core/message-queue";
 import { Status } from "../../core/status";
+import { isThenable } from "../../core/thenable";
 import type { CallContext } from "./call-context";
 import { HandlerContext } from "./handler-context";
 
@@ -180,8 +181,4 @@ const NO_TRAILERS = new CallMetadata();
 function endOfUndecoded(error: unknown): CallError {
   if (error instanceof CallError) return error;
   return new CallError(Status.INVALID_ARGUMENT, `the request cannot be decoded: ${messageOf(error)}`);
-}
-
-function isThenable(answer: unknown): answer is PromiseLike<unknown> {
-  return typeof (answer as { readonly then?: unknown } | null | undefined)?.then === "function";
 }

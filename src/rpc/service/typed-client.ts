@@ -271,7 +271,7 @@ function startOf({ path, traits }: Target, options: CallOptions): Parameters<Cal
   return {
     path,
     traits,
-    metadata: metadataOf(options.metadata),
+    metadata: options.metadata === undefined ? NO_METADATA : CallMetadata.copyOf(options.metadata),
     timeoutMs,
     waitForReady,
     compression: typeof compression === "string" ? { encoding: compression } : compression,
@@ -280,8 +280,3 @@ function startOf({ path, traits }: Target, options: CallOptions): Parameters<Cal
 
 /** Calls share it, and with it what is made of it: nobody changes it. */
 const NO_METADATA = new CallMetadata();
-
-function metadataOf(metadata: CallOptions["metadata"]): CallMetadata {
-  if (metadata === undefined) return NO_METADATA;
-  return metadata instanceof CallMetadata ? metadata.clone() : CallMetadata.of(metadata);
-}

@@ -1,10 +1,10 @@
 import { Backoff } from "../../core/backoff";
 import type { IncomingCall } from "../../core/call";
-import { endOfError } from "../../core/call-end";
 import type { CancelTimer, Clock } from "../../core/clock";
 import { FabricError } from "../../core/errors";
 import type { Logger } from "../../core/logger";
 import type { Random } from "../../core/random";
+import { refuseCall } from "../../core/refuse-call";
 import type { ServedService } from "../service-host";
 import type { ThreadServices } from "./port-messages";
 import { ThreadHandle, type ThreadChannel } from "./thread-handle";
@@ -116,9 +116,11 @@ export class ThreadPool {
   run(call: IncomingCall): void {
     const handle = this.#waiting.size === 0 ? this.#pick() : undefined;
     if (handle) handle.run(call);
-    else if (!this.#hasThread()) refuse(call, this.#refusal ?? new FabricError("NO_THREAD", "the threads have ended"));
+    else if (!this.#hasThread())
+      refuseCall(call, this.#refusal ?? new FabricError("NO_THREAD", "the threads have ended"));
     else if (this.#waiting.size < WAITING_MAX) this.#waiting.add(new WaitingCall(call, this.#gone));
-    else refuse(call, new FabricError("WORKER_FULL", `all threads compute, and ${WAITING_MAX} calls wait for them`));
+    else
+      refuseCall(call, new FabricError("WORKER_FULL", `all threads compute, and ${WAITING_MAX} calls wait for them`));
   }
 
   /** Ends the threads, and the calls that they have. Resolves when all have ended. Twice is once. */
@@ -231,13 +233,7 @@ export class ThreadPool {
     this.#refusal = refusal;
     this.#tellRefusal(refusal);
     if (!refusal) return;
-    for (const call of this.#waiting) refuse(call, refusal);
+    for (const call of this.#waiting) refuseCall(call, refusal);
     this.#waiting.clear();
   }
-}
-
-/** Ends a call that has not run. */
-function refuse(call: IncomingCall, error: FabricError): void {
-  call.listen({ message: () => {}, halfClosed: () => {}, cancelled: () => {} });
-  call.finish(endOfError(error));
 }
