@@ -11,7 +11,7 @@ import { Http2Connection } from "../src/http2/connection";
 import { duplexPair } from "../src/http2/duplex-pair";
 import type { ConnectionHandler, StreamHandler } from "../src/http2/handlers";
 import { HeaderList } from "../src/http2/header-list";
-import { ManualClock } from "../test/support/manual-clock";
+import { ManualClock } from "../src/testing/manual-clock";
 
 const GROWTH_BYTES_MAX = 64 * 1_048_576;
 const FRAME_TYPES = 12;

@@ -8,7 +8,7 @@ import { ErrorCode } from "../../src/http2/error-codes";
 import { networkOf } from "../../src/rpc/server/connection-bounds";
 import type { PortLimits } from "../../src/rpc/server/port-limits";
 import { Port } from "../../src/rpc/server/port";
-import { ManualClock } from "../support/manual-clock";
+import { ManualClock } from "../../src/testing/manual-clock";
 import { PortClient } from "../support/port-client";
 import { eventually } from "../support/processes";
 

@@ -13,7 +13,7 @@ import type { PortLimits } from "../../src/rpc/server/port-limits";
 import { Port } from "../../src/rpc/server/port";
 import type { ServingTls } from "../../src/rpc/server/tls-handshakes";
 import { type Authority, type Certificates, issueCertificate, makeAuthority } from "../support/certificates";
-import { ManualClock } from "../support/manual-clock";
+import { ManualClock } from "../../src/testing/manual-clock";
 import { PortClient } from "../support/port-client";
 import { eventually } from "../support/processes";
 

@@ -13,7 +13,7 @@ import { systemClock } from "../../src/platform/system-clock";
 import { DescriptorSet } from "../../src/wire/descriptor-set";
 import { fetchDescriptors, readDescriptors, type FetchDescriptorsOptions } from "../../src/wire/reflection-client";
 import { reflect, reflectionServices } from "../../src/wire/reflection-service";
-import { ManualClock } from "../support/manual-clock";
+import { ManualClock } from "../../src/testing/manual-clock";
 import { addMounted, addReflection, addShop, listen, shopCatalog, shopContract } from "./reflection-fixtures";
 
 const SERVICE = "shop.v1.ShopService";

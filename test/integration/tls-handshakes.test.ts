@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { HANDSHAKES_MAX, TlsHandshakes } from "../../src/rpc/server/tls-handshakes";
 import { makeCertificates } from "../support/certificates";
-import { ManualClock } from "../support/manual-clock";
+import { ManualClock } from "../../src/testing/manual-clock";
 
 describe("TlsHandshakes with more handshakes than may be under way", () => {
   let folder: string;

@@ -7,7 +7,7 @@ import { type LimitCounters, newLimitCounters } from "../../src/http2/limits";
 import type { Http2Options } from "../../src/http2/options";
 import type { Http2Stream } from "../../src/http2/stream";
 import { seededRandom } from "../../src/core/random";
-import { ManualClock, settle } from "./manual-clock";
+import { ManualClock, settle } from "../../src/testing/manual-clock";
 
 export interface RawFrame {
   readonly type: number;

@@ -24,8 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ["core", "config", "wire", "client"],
 };
 
-/** Roots put the parts together and may import all of them: what users construct, and the programs. */
-const ROOTS = /^src\/(bin|api)\//;
+/** Roots put the parts together and may import all of them: what users construct, the programs, and the test kit. */
+const ROOTS = /^src\/(bin|api|testing)\//;
 
 /** Each package is known to one place, so that replacing it changes one place. */
 const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {

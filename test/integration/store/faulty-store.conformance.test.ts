@@ -6,7 +6,7 @@ import { EmbeddedStore } from "../../../src/store/embedded/embedded-store";
 import { MemoryJournal } from "../../../src/store/embedded/memory-journal";
 import { storeConformance } from "../../conformance/store";
 import { eventually } from "../../conformance/store-harness";
-import { FaultyStore } from "../../support/faulty-store";
+import { FaultyStore } from "../../../src/testing/faulty-store";
 
 const FAULTS = { refuseRatio: 0.1, loseAnswerRatio: 0.1, cutRatio: 0.2, delayMaxMs: 2 };
 

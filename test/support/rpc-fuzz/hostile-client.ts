@@ -15,7 +15,7 @@ import { mountService } from "../../../src/rpc/service/service-handlers";
 import { ComputeServiceDefinition, type ExecuteResponse } from "../../../src/wire/contract";
 import { StreamSender } from "../../../src/rpc/framing/stream-sender";
 import { cutPair } from "../cut-pair";
-import { ManualClock } from "../manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 import { WatchedCall } from "./watched-call";
 import { hostileFields, hostileMessage, MESSAGE_MAX_BYTES, oneOf, PATIENT, randomCuts } from "./hostile-messages";
 import { turnsUntil } from "./turns";

@@ -10,7 +10,7 @@ import { MessageConnection } from "../../../src/rpc/client/message-connection";
 import { Subchannel } from "../../../src/rpc/client/subchannel";
 import { StreamSender } from "../../../src/rpc/framing/stream-sender";
 import { cutPair } from "../cut-pair";
-import { ManualClock } from "../manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 import {
   hostileFields,
   hostileMessage,

@@ -4,7 +4,7 @@ import { Dispatcher } from "../../../src/balancing/dispatcher";
 import { TrackedEndpoint } from "../../../src/balancing/tracked-endpoint";
 import { FabricError } from "../../../src/core/errors";
 import { seededRandom } from "../../../src/core/random";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 
 const cancelled = new FabricError("CANCELLED", "the caller is gone");
 const draining = new FabricError("WORKER_DRAINING", "leaving");

@@ -5,7 +5,7 @@ import type { DispatcherOptions } from "../../../src/balancing/dispatcher";
 import { TrackedEndpoint, type EndpointTraits } from "../../../src/balancing/tracked-endpoint";
 import { FabricError, type ErrorCode } from "../../../src/core/errors";
 import { seededRandom } from "../../../src/core/random";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 import { PromisedDispatcher, type Attempt } from "../../support/promised-dispatcher";
 
 const REQUEST: DispatchRequest = { method: "a.B/C", idempotent: false };

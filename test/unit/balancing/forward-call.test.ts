@@ -8,7 +8,7 @@ import { CallMetadata } from "../../../src/core/call-metadata";
 import type { ErrorCode } from "../../../src/core/errors";
 import { seededRandom } from "../../../src/core/random";
 import { Status } from "../../../src/core/status";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 import { StubCaller } from "../../support/stub-caller";
 import { StubConnection, type StubCallee } from "../../support/stub-connection";
 

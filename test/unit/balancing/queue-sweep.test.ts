@@ -1,6 +1,6 @@
 import { CallQueue } from "../../../src/balancing/call-queue";
 import { QueueSweep } from "../../../src/balancing/queue-sweep";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 /** As many lanes as callers may make, each with one call that counts how often it was tried. */
 function open(lanes: number) {

@@ -4,7 +4,7 @@ import type { ClientInterceptor } from "../../../src/rpc/service/client-intercep
 import { SILENT_LOGGER } from "../../../src/core/logger";
 import { seededRandom } from "../../../src/core/random";
 import { ComputeServiceDefinition } from "../../../src/wire/contract";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 import { StubConnection } from "../../support/stub-connection";
 
 /** Says in the metadata that it was there. */

@@ -1,7 +1,7 @@
 import type { FabricError } from "../../../src/core/errors";
 import { seededRandom } from "../../../src/core/random";
 import { ComputeServiceDefinition, InferenceServiceDefinition } from "../../../src/wire/contract";
-import { MemoryCluster } from "../../support/memory-cluster";
+import { MemoryCluster } from "../../../src/testing/memory-cluster";
 
 const D1 = "director-1:61000";
 const D2 = "director-2:61000";

@@ -1,5 +1,5 @@
 import { CallSource } from "../../../src/core/call-source";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 describe("CallSource", () => {
   const cancelMany = (source: CallSource, count: number) => {

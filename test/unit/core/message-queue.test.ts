@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { MessageQueue } from "../../../src/core/message-queue";
-import { settle } from "../../support/manual-clock";
+import { settle } from "../../../src/testing/manual-clock";
 
 type Step = { readonly kind: "push"; readonly value: number } | { readonly kind: "next" | "end" | "fail" };
 

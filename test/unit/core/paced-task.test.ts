@@ -1,5 +1,5 @@
 import { PacedTask } from "../../../src/core/paced-task";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 const PAUSE_MS = 20;
 

@@ -1,6 +1,6 @@
 import { MemberEventKind } from "../../../generated/heddle/v1/attach";
 import { IntentKind, MemberState } from "../../../generated/heddle/v1/member";
-import { HEARTBEAT_MS, MemoryCluster, type RunningDirector } from "../../support/memory-cluster";
+import { HEARTBEAT_MS, MemoryCluster, type RunningDirector } from "../../../src/testing/memory-cluster";
 
 const D1 = "director-1:61000";
 const D2 = "director-2:61000";

@@ -6,7 +6,7 @@ import { EventLog, type LoggedEvent } from "../../../src/director/event-log";
 import { encodeRecord, KEYS } from "../../../src/director/records";
 import { openStore } from "../../../src/store/open-store";
 import type { Store, WatchEvent } from "../../../src/store/store";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 
 function record(memberId: string, state: MemberState): MemberRecord {
   return {

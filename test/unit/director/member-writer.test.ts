@@ -5,8 +5,8 @@ import { ClusterView } from "../../../src/director/cluster-view";
 import { MemberWriter } from "../../../src/director/member-writer";
 import { encodeRecord, KEYS, readFact } from "../../../src/director/records";
 import { openStore } from "../../../src/store/open-store";
-import { FaultyStore } from "../../support/faulty-store";
-import { ManualClock } from "../../support/manual-clock";
+import { FaultyStore } from "../../../src/testing/faulty-store";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 const NO_FAULTS = { refuseRatio: 0, loseAnswerRatio: 0, cutRatio: 0, delayMaxMs: 0 };
 

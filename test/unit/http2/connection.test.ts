@@ -5,7 +5,7 @@ import { HeaderList } from "../../../src/http2/header-list";
 import type { Http2Stream } from "../../../src/http2/stream";
 import { seededRandom } from "../../../src/core/random";
 import { frame, RawPeer, Recorder, REQUEST, RESPONSE, setting, uint32 } from "../../support/http2-raw-peer";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 
 const GET = HeaderList.of([":method", "POST", ":scheme", "http", ":path", "/p.S/M", "te", "trailers"]);
 const OK = HeaderList.of([":status", "200"]);

@@ -6,7 +6,7 @@ import {
   parseProcStat,
   systemHostLoad,
 } from "../../../src/platform/host-load";
-import { settle } from "../../support/manual-clock";
+import { settle } from "../../../src/testing/manual-clock";
 
 /** A machine whose figures the test sets. */
 class FakeHost implements LoadSources {

@@ -7,7 +7,7 @@ import { seededRandom } from "../../../src/core/random";
 import type { FromRelay, MemberTally, ToRelay, Update } from "../../../src/relay-process/messages";
 import { RelayFleet } from "../../../src/relay-process/relay-fleet";
 import type { RelayChannel } from "../../../src/relay-process/relay-handle";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 import { identityOf } from "../membership/membership-rig";
 
 /** A relay process as its director meets it: answers when the test says so. */

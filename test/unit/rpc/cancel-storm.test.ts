@@ -2,7 +2,7 @@ import { CallSource } from "../../../src/core/call-source";
 import type { Http2Stream } from "../../../src/http2/stream";
 import type { Subchannel } from "../../../src/rpc/client/subchannel";
 import { answer, answerHead, begin, settled, until, WorkerEnds, type BegunCall } from "../../support/fake-worker-ends";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 /** nghttp2 ends a server's connection, with all its calls, at more resets than this in a second. */
 const SERVER_RESETS_MAX = 1_000;

@@ -20,7 +20,7 @@ import { MessageCall } from "../../../src/rpc/server/message-call";
 import { MessageConnection } from "../../../src/rpc/client/message-connection";
 import { type Cut, cutPair } from "../../support/cut-pair";
 import { settled, until } from "../../support/fake-worker-ends";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 import { digest, said, WireEnd } from "../../support/wire-end";
 
 /** Beyond this a call is stuck: what was seen of it until then is compared. */

@@ -10,7 +10,7 @@ import {
   type GenerateRequest,
   type GenerateResponse,
 } from "../../../src/wire/contract";
-import { settle } from "../../support/manual-clock";
+import { settle } from "../../../src/testing/manual-clock";
 import { type StubCallee, StubConnection } from "../../support/stub-connection";
 
 const { execute } = ComputeServiceDefinition.methods;

@@ -6,7 +6,7 @@ import { Status } from "../../../src/core/status";
 import { MemoryBudget } from "../../../src/rpc/server/memory-budget";
 import { MessageCall } from "../../../src/rpc/server/message-call";
 import { MessageReader } from "../../../src/rpc/framing/message-reader";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 const OK: Omit<CallEnd, "error"> = { status: Status.OK, message: "", trailers: new CallMetadata() };
 

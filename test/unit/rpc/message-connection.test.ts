@@ -4,7 +4,7 @@ import type { CallEnd, CallStart, MessageEncoding, OutgoingCall } from "../../..
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { Status } from "../../../src/core/status";
 import { MessageConnection } from "../../../src/rpc/client/message-connection";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 import { type StubCallee, StubConnection } from "../../support/stub-connection";
 
 function framed(text: string | Buffer, flag = 0): string {

@@ -9,7 +9,7 @@ import { HeaderList } from "../../../src/http2/header-list";
 import type { Http2Stream } from "../../../src/http2/stream";
 import { Port } from "../../../src/rpc/server/port";
 import { engineOptions } from "../../support/http2-parts";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 const MESSAGE = Buffer.from([0, 0, 0, 0, 1, 7]);
 const OK = { status: Status.OK, message: "", trailers: new CallMetadata() };

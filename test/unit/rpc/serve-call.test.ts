@@ -6,7 +6,7 @@ import type { CallContext } from "../../../src/rpc/service/call-context";
 import { serveCall, type ServedMethod } from "../../../src/rpc/service/serve-call";
 import { endOfHandlerError } from "../../../src/core/call-end";
 import { fakeThread } from "../../support/fake-thread";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 import { StubCaller } from "../../support/stub-caller";
 
 const bytes = (text: string) => Buffer.from(text);

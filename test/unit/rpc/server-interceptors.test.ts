@@ -5,7 +5,7 @@ import type { CallContext } from "../../../src/rpc/service/call-context";
 import type { ServedMethod } from "../../../src/rpc/service/serve-call";
 import { intercept, type ServerInterceptor } from "../../../src/rpc/service/server-interceptors";
 import { mountMethods, type MountedService } from "../../../src/rpc/service/service-handlers";
-import { settle } from "../../support/manual-clock";
+import { settle } from "../../../src/testing/manual-clock";
 import { StubCaller } from "../../support/stub-caller";
 
 const PATH = "/a.B/C";

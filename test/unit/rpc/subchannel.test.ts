@@ -4,7 +4,7 @@ import { HeaderList } from "../../../src/http2/header-list";
 import type { Http2Stream } from "../../../src/http2/stream";
 import { systemClock } from "../../../src/platform/system-clock";
 import type { Subchannel, SubchannelOptions } from "../../../src/rpc/client/subchannel";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 import { answer, begin, settled, until, WorkerEnds, type WorkerEndsOptions } from "../../support/fake-worker-ends";
 
 describe("Subchannel", () => {

@@ -8,7 +8,7 @@ import {
   type GenerateResponse,
 } from "../../../src/wire/contract";
 import { typedClient } from "../../../src/rpc/service/typed-client";
-import { settle } from "../../support/manual-clock";
+import { settle } from "../../../src/testing/manual-clock";
 import { StubConnection } from "../../support/stub-connection";
 
 const response = (workerLabel: string) =>

@@ -5,8 +5,8 @@ import { EmbeddedStore } from "../../../src/store/embedded/embedded-store";
 import { MemoryJournal } from "../../../src/store/embedded/memory-journal";
 import type { Session, Store } from "../../../src/store/store";
 import { bytes } from "../../conformance/store-harness";
-import { FaultyStore } from "../../support/faulty-store";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { FaultyStore } from "../../../src/testing/faulty-store";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 
 const TTL_MS = 6_000;
 const HANDOVER_MS = 2_000;

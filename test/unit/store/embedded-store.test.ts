@@ -7,7 +7,7 @@ import { MemoryJournal } from "../../../src/store/embedded/memory-journal";
 import type { Session, StoreEntry } from "../../../src/store/store";
 import { StoreFollower } from "../../conformance/store-follower";
 import { bytes, textOf } from "../../conformance/store-harness";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 
 let clock: ManualClock;
 

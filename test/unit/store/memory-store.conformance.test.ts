@@ -4,7 +4,7 @@ import { EmbeddedStore } from "../../../src/store/embedded/embedded-store";
 import { MemoryJournal } from "../../../src/store/embedded/memory-journal";
 import { storeConformance } from "../../conformance/store";
 import { eventually } from "../../conformance/store-harness";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 storeConformance("the embedded store in memory", async () => {
   const clock = new ManualClock();

@@ -4,7 +4,7 @@ import type { RangeAnswer, WatchListener } from "../../../src/store/etcd/etcd-en
 import { PrefixWatch } from "../../../src/store/etcd/prefix-watch";
 import type { StoreChange, WatchEvent } from "../../../src/store/store";
 import { bytes } from "../../conformance/store-harness";
-import { ManualClock, settle } from "../../support/manual-clock";
+import { ManualClock, settle } from "../../../src/testing/manual-clock";
 
 const TIMEOUT_MS = 3_000;
 const RELIST_MS = 60_000;

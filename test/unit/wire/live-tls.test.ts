@@ -5,7 +5,7 @@ import { type Logger, SILENT_LOGGER } from "../../../src/core/logger";
 import { LiveTls } from "../../../src/wire/live-tls";
 import type { TlsFiles, TlsMaterial } from "../../../src/wire/tls-material";
 import { type Certificates, makeCertificates } from "../../support/certificates";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 import { eventually } from "../../support/processes";
 
 const folder = mkdtempSync(join(tmpdir(), "heddle-live-tls-"));

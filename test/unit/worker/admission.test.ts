@@ -3,7 +3,7 @@ import type { IncomingCall, IncomingListener } from "../../../src/core/call";
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { FabricError } from "../../../src/core/errors";
 import { Admission } from "../../../src/worker/admission";
-import { settle } from "../../support/manual-clock";
+import { settle } from "../../../src/testing/manual-clock";
 import { StubCaller } from "../../support/stub-caller";
 
 const OK = { status: 0, message: "", trailers: new CallMetadata() } as const;

@@ -4,7 +4,7 @@ import { NO_LOAD, NO_RESOURCES } from "../../../src/core/member";
 import { seededRandom } from "../../../src/core/random";
 import { AttachLoop } from "../../../src/worker/attach-loop";
 import { FakeDirector } from "../../support/fake-director";
-import { ManualClock } from "../../support/manual-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 function open(directors: readonly string[], act: (director: FakeDirector, address: string) => void) {
   const clock = new ManualClock();

@@ -2,8 +2,8 @@ import { FabricError } from "../../../src/core/errors";
 import { NO_LOAD, NO_RESOURCES } from "../../../src/core/member";
 import { AttachSession, type SessionHost, type SessionOutcome } from "../../../src/worker/attach-session";
 import { FakeDirector } from "../../support/fake-director";
-import { HostClock } from "../../support/host-clock";
-import { ManualClock } from "../../support/manual-clock";
+import { HostClock } from "../../../src/testing/host-clock";
+import { ManualClock } from "../../../src/testing/manual-clock";
 
 function open(options: { acknowledges?: boolean } = {}) {
   const world = new ManualClock();

@@ -1,6 +1,6 @@
 import { IntentKind, MemberState } from "../../../generated/heddle/v1/member";
 import { ComputeServiceDefinition, InferenceServiceDefinition } from "../../../src/wire/contract";
-import { MemoryCluster } from "../../support/memory-cluster";
+import { MemoryCluster } from "../../../src/testing/memory-cluster";
 
 const D1 = "director-1:61000";
 const D2 = "director-2:61000";

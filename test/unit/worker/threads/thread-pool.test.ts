@@ -6,7 +6,7 @@ import { SILENT_LOGGER } from "../../../../src/core/logger";
 import { ThreadPool } from "../../../../src/worker/threads/thread-pool";
 import { WINDOW_BYTES } from "../../../../src/worker/threads/windows";
 import { FakeThread, fakeThread } from "../../../support/fake-thread";
-import { ManualClock, settle } from "../../../support/manual-clock";
+import { ManualClock, settle } from "../../../../src/testing/manual-clock";
 import { StubCaller } from "../../../support/stub-caller";
 
 const OK = { status: Status.OK, message: "", trailers: new CallMetadata() };

@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from "../../src/core/clock";
+import type { CancelTimer, Clock } from "../core/clock";
 
 interface Timer {
   readonly dueMs: number;

@@ -1,7 +1,7 @@
-import type { Clock } from "../../src/core/clock";
-import { FabricError } from "../../src/core/errors";
-import type { Random } from "../../src/core/random";
-import type { Session, Store, Transaction, WatchEvent } from "../../src/store/store";
+import type { Clock } from "../core/clock";
+import { FabricError } from "../core/errors";
+import type { Random } from "../core/random";
+import type { Session, Store, Transaction, WatchEvent } from "../store/store";
 
 /** How often something goes wrong, as ratios from 0 to 1. */
 export interface Faults {

@@ -1,5 +1,5 @@
-import { FabricError } from "../../src/core/errors";
-import type { Session, Store, Transaction, WatchEvent } from "../../src/store/store";
+import { FabricError } from "../core/errors";
+import type { Session, Store, Transaction, WatchEvent } from "../store/store";
 import type { MemoryHost } from "./memory-network";
 
 /**

@@ -1,11 +1,11 @@
-import type { CallListener, CallStart, IncomingCall, IncomingListener, OutgoingCall } from "../../src/core/call";
-import { endOfError } from "../../src/core/call-end";
-import { CallMetadata } from "../../src/core/call-metadata";
-import type { CancelTimer, Clock } from "../../src/core/clock";
-import { FabricError, type ErrorCode } from "../../src/core/errors";
-import { Status } from "../../src/core/status";
-import { toGrpcMetadata } from "../../src/wire/metadata";
-import { endOfStatus } from "../../src/wire/status-mapping";
+import type { CallListener, CallStart, IncomingCall, IncomingListener, OutgoingCall } from "../core/call";
+import { endOfError } from "../core/call-end";
+import { CallMetadata } from "../core/call-metadata";
+import type { CancelTimer, Clock } from "../core/clock";
+import { FabricError, type ErrorCode } from "../core/errors";
+import { Status } from "../core/status";
+import { toGrpcMetadata } from "../wire/metadata";
+import { endOfStatus } from "../wire/status-mapping";
 import { MemoryLane, type MemoryPipe } from "./memory-pipe";
 
 /** What a call needs of the connection that carries it. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/core/clock";
+import type { Clock } from "../core/clock";
 
 export interface MemoryPipeParts {
   readonly clock: Clock;

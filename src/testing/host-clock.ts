@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from "../../src/core/clock";
+import type { CancelTimer, Clock } from "../core/clock";
 
 /** The clock of one process, which can be stopped with it: timers that fall due meanwhile run when it goes on. */
 export class HostClock implements Clock {
