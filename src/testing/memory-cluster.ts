@@ -1,7 +1,7 @@
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import { FabricClient, type FabricClientConfig } from "../client/fabric-client";
 import type { MemberEvent } from "../core/attach-messages";
-import type { IncomingCall } from "../core/call";
+import type { Connection, IncomingCall } from "../core/call";
 import type { LogFields, Logger } from "../core/logger";
 import { NO_RESOURCES } from "../core/member";
 import { seededRandom, type Random } from "../core/random";
@@ -41,6 +41,8 @@ export interface RunningDirector {
   readonly address: string;
   readonly host: MemoryHost;
   readonly rpc: TypedClient<DirectorServiceDefinition>;
+  /** Settles with the director's `start`. */
+  readonly started: Promise<void>;
 }
 
 export interface RunningWorker {
@@ -49,6 +51,18 @@ export interface RunningWorker {
   /** Lines of its log. */
   readonly lines: readonly string[];
   readonly events: readonly MemberEvent[];
+  /** Settles with the worker's `start`. */
+  readonly started: Promise<void>;
+}
+
+/** What stands between the processes and their surroundings: a simulation sees there what they do, or puts its own in their place. */
+export interface ClusterTaps {
+  /** Default: the connection as it is. */
+  connection?(connection: Connection, host: MemoryHost): Connection;
+  /** What a director has for a store. Default: a client of the cluster's. */
+  store?(host: MemoryHost): Store;
+  /** Default: lines that nobody reads; a worker's are in its `lines`. */
+  logger?(host: MemoryHost): Logger;
 }
 
 export interface WorkerOptions extends Partial<WorkerConfig> {
@@ -63,23 +77,25 @@ export class MemoryCluster {
   readonly clock: ManualClock;
   readonly network: MemoryNetwork;
   readonly #random: Random;
+  readonly #taps: ClusterTaps;
   readonly #store: FaultyStore;
   readonly #storeClients = new Map<string, StoreClient>();
   readonly #closing: (() => Promise<unknown>)[] = [];
   #ids = 0;
 
-  private constructor(clock: ManualClock, random: Random, store: Store) {
+  private constructor(clock: ManualClock, random: Random, store: Store, taps: ClusterTaps) {
     this.clock = clock;
     this.#random = random;
+    this.#taps = taps;
     this.network = new MemoryNetwork(clock, this.#fork());
     this.#store = new FaultyStore(store, { clock, random: this.#fork(), faults: NO_FAULTS });
   }
 
-  static async open(seed = 1): Promise<MemoryCluster> {
+  static async open(seed = 1, taps: ClusterTaps = {}): Promise<MemoryCluster> {
     const random = seededRandom(seed);
     const clock = new ManualClock();
     const store = await openStore({ engine: "embedded" }, { clock, random, logger: linesInto([]) });
-    return new MemoryCluster(clock, random, store);
+    return new MemoryCluster(clock, random, store, taps);
   }
 
   /** The shared record, as nobody's client sees it. */
@@ -100,14 +116,19 @@ export class MemoryCluster {
 
   /** Starts a director at `name`:61000. The same name again is the same director, started anew. */
   async director(name = "director-1", options: Partial<DirectorConfig> = {}): Promise<RunningDirector> {
+    const running = this.launchDirector(name, options);
+    await this.#within("a director starts", running.started);
+    return running;
+  }
+
+  /** As `director`, but lets no time pass: it is only starting. */
+  launchDirector(name: string, options: Partial<DirectorConfig> = {}): RunningDirector {
     const host = this.network.host(name);
-    const store = new StoreClient(this.#store, host, (delayMs, action) => void this.clock.after(delayMs, action));
-    this.#storeClients.set(name, store);
     const address = `${name}:61000`;
     const director = new Director({
       clock: host.clock,
       random: this.#fork(),
-      logger: linesInto([]),
+      logger: this.#logger(host, []),
       config: {
         directorId: name,
         clusterId: "test",
@@ -128,30 +149,36 @@ export class MemoryCluster {
       version: "test",
       membership: membershipDefaults(HEARTBEAT_MS),
       registry: createPolicyRegistry(),
-      store,
+      store: this.#taps.store?.(host) ?? this.#storeClient(host),
       server: this.network.server(host),
       catalog: new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES)),
-      connect: (to) => this.network.connect(host, to, { keepaliveMs: KEEPALIVE_MS }),
+      connect: (to) => this.#connect(host, to, KEEPALIVE_MS),
       newId: () => this.#newId(),
       loopLagMs: () => 0,
     });
-    await this.#within("a director starts", director.start());
     this.#closing.push(() => director.stop({ graceMs: 0 }));
     const rpc = typedClient(
       DirectorServiceDefinition,
       this.network.connect(this.network.host("operator"), address, { keepaliveMs: 0 }),
     );
-    return { director, address, host, rpc };
+    return { director, address, host, rpc, started: director.start() };
   }
 
   /** Starts a worker at `name`:7000. The same name again is the same worker, started anew. */
   async worker(name: string, directors: readonly string[], options: WorkerOptions = {}): Promise<RunningWorker> {
+    const running = this.launchWorker(name, directors, options);
+    await this.#within(`${name} starts`, running.started);
+    return running;
+  }
+
+  /** As `worker`, but lets no time pass: it is only starting. */
+  launchWorker(name: string, directors: readonly string[], options: WorkerOptions = {}): RunningWorker {
     const { services = [], onCall, ...config } = options;
     const host = this.network.host(name);
     const { clock } = host;
     const lines: string[] = [];
     const events: MemberEvent[] = [];
-    const logger = linesInto(lines);
+    const logger = this.#logger(host, lines);
     const worker = new Worker({
       clock,
       random: this.#fork(),
@@ -186,15 +213,14 @@ export class MemoryCluster {
       inventory: () => Promise.resolve(NO_RESOURCES),
       sampleLoad: () => ({ cpuRatio: 0, memoryRatio: 0, diskRatio: 0, loadAverage: 0, loopLagMs: 0 }),
       openAttach: (address) => {
-        const connection = this.network.connect(host, address, { keepaliveMs: KEEPALIVE_MS });
+        const connection = this.#connect(host, address, KEEPALIVE_MS);
         return { stream: openAttach(connection), close: () => connection.close() };
       },
-      connect: (address) => this.network.connect(host, address, { keepaliveMs: 0 }),
+      connect: (address) => this.#connect(host, address, 0),
       onEvent: (event) => events.push(event),
     });
-    await this.#within(`${name} starts`, worker.start());
     this.#closing.push(() => worker.stop({ graceMs: 0 }));
-    return { worker, host, lines, events };
+    return { worker, host, lines, events, started: worker.start() };
   }
 
   client(directors: readonly string[], options: Partial<FabricClientConfig> = {}, name = "client"): FabricClient {
@@ -202,7 +228,7 @@ export class MemoryCluster {
     const client = new FabricClient({
       clock: host.clock,
       random: this.#fork(),
-      logger: linesInto([]),
+      logger: this.#logger(host, []),
       config: {
         directors,
         mode: "auto",
@@ -214,8 +240,7 @@ export class MemoryCluster {
         ...options,
       },
       registry: createPolicyRegistry(),
-      connect: (address, { keepalive }) =>
-        this.network.connect(host, address, { keepaliveMs: keepalive ? KEEPALIVE_MS : 0 }),
+      connect: (address, { keepalive }) => this.#connect(host, address, keepalive ? KEEPALIVE_MS : 0),
       newId: () => this.#newId(),
     });
     this.#closing.push(() => client.close());
@@ -283,6 +308,21 @@ export class MemoryCluster {
       await this.clock.advance(5);
     }
     return promise;
+  }
+
+  #connect(host: MemoryHost, address: string, keepaliveMs: number): Connection {
+    const connection = this.network.connect(host, address, { keepaliveMs });
+    return this.#taps.connection?.(connection, host) ?? connection;
+  }
+
+  #storeClient(host: MemoryHost): Store {
+    const client = new StoreClient(this.#store, host, (delayMs, action) => void this.clock.after(delayMs, action));
+    this.#storeClients.set(host.name, client);
+    return client;
+  }
+
+  #logger(host: MemoryHost, lines: string[]): Logger {
+    return this.#taps.logger?.(host) ?? linesInto(lines);
   }
 
   #fork(): Random {

@@ -75,6 +75,13 @@ export class MemoryNetwork {
     this.#blocked.add(`${from}>${to}`);
   }
 
+  /** Ends one block; what it held back arrives. */
+  unblock(from: string, to: string): void {
+    if (!this.#blocked.delete(`${from}>${to}`)) return;
+    this.note(`unblock ${from} ${to}`);
+    for (const link of [...this.#links]) link.release();
+  }
+
   partition(a: string, b: string): void {
     this.block(a, b);
     this.block(b, a);
@@ -114,6 +121,11 @@ export class MemoryNetwork {
       if (link.client === host) link.toServer.send(() => link.breakServer());
       if (link.server === host) link.toClient.send(() => link.breakClient("connection reset"));
     }
+  }
+
+  /** Connections that are up, or that one end still takes for it. */
+  get links(): number {
+    return this.#links.size;
   }
 
   note(event: string): void {
