@@ -207,6 +207,7 @@ export class Director {
       sessions: this.#sessions,
       balancer: this.#balancer,
       defaultPolicy: config.balancer,
+      directors: () => this.#directors(),
       changed: () => this.#tellWatchers(),
     });
     this.#relays.follow(

@@ -35,6 +35,10 @@ export class Sessions {
     return this.#byMember.get(memberId)?.stream.send(message) ?? false;
   }
 
+  sendAll(message: DirectorMessage): void {
+    for (const { stream } of this.#bySession.values()) stream.send(message);
+  }
+
   /** Ends one stream with this error as its status. */
   close(sessionId: string, error: FabricError): void {
     this.#bySession.get(sessionId)?.stream.abort(error);

@@ -16,6 +16,8 @@ export interface ViewFollowers {
   readonly contracts: ServiceContracts;
   readonly sessions: Sessions;
   readonly balancer: Balancer<PooledEndpoint>;
+  /** Addresses of all directors, this one first. */
+  directors(): readonly string[];
   /** Told when what decides about a member has changed. */
   refresh(memberId: string): void;
   /** The policy while nobody set one for the cluster. */
@@ -49,6 +51,10 @@ function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): 
       parts.contracts.syncSoon();
       return;
     case "director":
+      // Where the workers go when this one dies.
+      parts.sessions.sendAll({ kind: "configuration", heartbeatIntervalMs: 0, directors: parts.directors() });
+      parts.changed();
+      return;
     case "leader":
       parts.changed();
       return;

@@ -21,6 +21,7 @@ export interface AttachLoopParts {
   /** Addresses to try, in this order. */
   readonly directors: readonly string[];
   readonly reconnectMaxMs: number;
+  /** Patience with a director while it is the only one that is known. */
   readonly session: SessionOptions;
   open(address: string): AttachLink;
   readonly host: SessionHost;
@@ -34,6 +35,13 @@ export interface AttachLoopParts {
 const HELD_LONG_MS = 5_000;
 /** First pause after a failed attempt; short, because the usual cause is a director that restarts. */
 const RECONNECT_INITIAL_MS = 100;
+/**
+ * How long a director that may be frozen or cut off is given for its Welcome while there are others to try. A live one answers in
+ * one round trip, or three with TLS. Doubled with every whole round that fails, so that slow directors are reached too.
+ */
+const WELCOME_WITH_OTHERS_MS = 400;
+/** Heartbeat intervals without an acknowledgement after which a director is left for another: a stall of its loop is shorter. */
+const UNACKNOWLEDGED_WITH_OTHERS = 4;
 
 /**
  * Keeps a worker attached to one of its directors, for as long as it runs:
@@ -41,6 +49,8 @@ const RECONNECT_INITIAL_MS = 100;
  * - A2 the next director: what fails at one address is tried at the next; only a whole round of failures makes it wait.
  * - A3 no storm: the pause grows with jitter, and only a link that held resets it.
  * - A4 no give-up: every refusal but a malformed Hello may end by itself, so the loop goes on.
+ * - A5 short patience while there is a choice: a director that does not answer is left for the next one within half a second, or
+ *   within a few heartbeat intervals once attached.
  */
 export class AttachLoop {
   readonly #parts: AttachLoopParts;
@@ -48,6 +58,8 @@ export class AttachLoop {
   readonly #stop = new AbortController();
   #known: readonly string[];
   #session: AttachSession | undefined;
+  /** Attempts since the last link that held, its end included. */
+  #failures = 0;
   #lastRefusal = "";
   #wasAttached = false;
   #cancelFarewell: CancelTimer = () => {};
@@ -70,14 +82,28 @@ export class AttachLoop {
 
   /** Ends when stopped. @throws FabricError INVALID_ARGUMENT when the worker describes itself in a way that no director takes */
   async run(): Promise<void> {
-    for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
-      const address = this.#known[attempt % this.#known.length];
+    let address = this.#known[0];
+    while (!this.#stop.signal.aborted) {
       if (address === undefined) throw new FabricError("INVALID_ARGUMENT", "DIRECTOR_ADDR names no director");
       const outcome = await this.#attach(address);
+      const isRoundOver = this.#countFailure(outcome);
       const wait = this.#learnFrom(outcome, address);
-      if (wait === "now" || (attempt + 1) % this.#known.length !== 0) continue; // A2
+      address = this.#next(address);
+      if (wait === "now" || !isRoundOver) continue; // A2
       await this.#parts.clock.sleep(this.#backoff.nextMs(), this.#stop.signal).catch(() => {});
     }
+  }
+
+  /** The one after it; those that are known may have changed since it was chosen. */
+  #next(address: string): string | undefined {
+    return this.#known[(this.#known.indexOf(address) + 1) % this.#known.length];
+  }
+
+  /** Whether, with this attempt, each director that is known had its turn. A link that held begins a new round. */
+  #countFailure(outcome: SessionOutcome): boolean {
+    const held = outcome.kind === "lost" && outcome.heldMs >= HELD_LONG_MS;
+    this.#failures = held ? 1 : this.#failures + 1;
+    return this.#failures % this.#known.length === 0;
   }
 
   /** Says goodbye; `run` ends soon after, when the director closed the stream or `graceMs` passed. */
@@ -90,9 +116,9 @@ export class AttachLoop {
   }
 
   async #attach(address: string): Promise<SessionOutcome> {
-    const { clock, host, open, session } = this.#parts;
+    const { clock, host, open } = this.#parts;
     const link = open(address);
-    this.#session = new AttachSession(link.stream, host, clock, session);
+    this.#session = new AttachSession(link.stream, host, clock, () => this.#patience());
     try {
       return await this.#session.run(); // A1
     } finally {
@@ -100,6 +126,17 @@ export class AttachLoop {
       this.#cancelFarewell();
       link.close();
     }
+  }
+
+  /** A5. Asked when it is needed: who else is known may change while a session lasts. */
+  #patience(): SessionOptions {
+    const { session } = this.#parts;
+    if (this.#known.length < 2) return session;
+    const rounds = Math.floor(this.#failures / this.#known.length);
+    return {
+      welcomeTimeoutMs: Math.min(session.welcomeTimeoutMs, WELCOME_WITH_OTHERS_MS * 2 ** Math.min(rounds, 10)),
+      unacknowledgedMax: Math.min(session.unacknowledgedMax, UNACKNOWLEDGED_WITH_OTHERS),
+    };
   }
 
   #learnFrom(outcome: SessionOutcome, address: string): "now" | "later" {

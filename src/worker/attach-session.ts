@@ -48,7 +48,7 @@ export class AttachSession {
   readonly #stream: MessageStream<DirectorMessage, WorkerMessage>;
   readonly #host: SessionHost;
   readonly #clock: Clock;
-  readonly #options: SessionOptions;
+  readonly #patience: () => SessionOptions;
   readonly #stop = new AbortController();
   #seq = 0;
   #lastAckMs = 0;
@@ -62,18 +62,20 @@ export class AttachSession {
     stream: MessageStream<DirectorMessage, WorkerMessage>,
     host: SessionHost,
     clock: Clock,
-    options: SessionOptions,
+    /** Asked whenever it decides something. */
+    patience: () => SessionOptions,
   ) {
     this.#stream = stream;
     this.#host = host;
     this.#clock = clock;
-    this.#options = options;
+    this.#patience = patience;
   }
 
   /** Runs to the end of the stream. Never rejects. */
   async run(): Promise<SessionOutcome> {
-    const cancelWelcomeTimer = this.#clock.after(this.#options.welcomeTimeoutMs, () =>
-      this.#fail(new FabricError("DIRECTOR_UNREACHABLE", `no Welcome within ${this.#options.welcomeTimeoutMs} ms`)),
+    const { welcomeTimeoutMs } = this.#patience();
+    const cancelWelcomeTimer = this.#clock.after(welcomeTimeoutMs, () =>
+      this.#fail(new FabricError("DIRECTOR_UNREACHABLE", `no Welcome within ${welcomeTimeoutMs} ms`)),
     );
     this.#stream.send({ kind: "hello", hello: this.#host.hello() });
     try {
@@ -186,7 +188,7 @@ export class AttachSession {
       const silentMs = this.#clock.monotonicMs() - this.#lastAckMs;
       const overslept = this.#clock.monotonicMs() - dueMs > this.#intervalMs;
       // A worker that was itself stopped must first read what has come meanwhile.
-      if (!overslept && silentMs > this.#options.unacknowledgedMax * this.#intervalMs) {
+      if (!overslept && silentMs > this.#patience().unacknowledgedMax * this.#intervalMs) {
         this.#fail(new FabricError("DIRECTOR_UNREACHABLE", `no acknowledgement for ${Math.round(silentMs)} ms`));
         return;
       }

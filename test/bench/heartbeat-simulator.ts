@@ -69,7 +69,7 @@ async function simulate(director: string, workers: number, intervalMs: number): 
   const options = { keepaliveMs: 0, messageMaxBytes: MESSAGE_MAX_BYTES, reconnectMaxMs: 1_000 };
   for (let index = 0; index < workers; index += 1) {
     const stream = openAttach(new GrpcConnection(director, options));
-    const session = new AttachSession(stream, hostOf(index, dataAddress, intervalMs), systemClock, SESSION);
+    const session = new AttachSession(stream, hostOf(index, dataAddress, intervalMs), systemClock, () => SESSION);
     void session.run().then((outcome) => console.log("lost", JSON.stringify(outcome)));
   }
 }

@@ -9,13 +9,13 @@ export class FakeDirector {
   readonly received: { readonly atMs: number; readonly message: WorkerMessage }[] = [];
   readonly #incoming = new MessageQueue<DirectorMessage>();
   readonly #nowMs: () => number;
-  readonly #acknowledges: boolean;
+  acknowledges: boolean;
   halfClosed = false;
   aborted = false;
 
   constructor(nowMs: () => number, options: { readonly acknowledges?: boolean } = {}) {
     this.#nowMs = nowMs;
-    this.#acknowledges = options.acknowledges ?? true;
+    this.acknowledges = options.acknowledges ?? true;
   }
 
   readonly stream: MessageStream<DirectorMessage, WorkerMessage> = {
@@ -23,7 +23,7 @@ export class FakeDirector {
     send: (message) => {
       if (this.aborted || this.halfClosed) return false;
       this.received.push({ atMs: this.#nowMs(), message });
-      if (message.kind === "heartbeat" && this.#acknowledges) {
+      if (message.kind === "heartbeat" && this.acknowledges) {
         const { seq, sentAtMs } = message;
         this.#incoming.push({ kind: "heartbeat-ack", seq, sentAtMs, directorTimeUnixMs: 0 });
       }

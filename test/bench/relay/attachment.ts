@@ -57,5 +57,5 @@ export function attachWorker(director: string, worker: SpokenFor): Promise<Sessi
     reconnectMaxMs: 1_000,
   });
   const options = { welcomeTimeoutMs: 10_000, unacknowledgedMax: 30 };
-  return new AttachSession(openAttach(connection), hostOf(worker), systemClock, options).run();
+  return new AttachSession(openAttach(connection), hostOf(worker), systemClock, () => options).run();
 }

@@ -95,6 +95,49 @@ describe("AttachLoop", () => {
     expect(attempts.length).toBeLessThan(80);
   });
 
+  it("A3 asks no more often when several directors welcome and drop", async () => {
+    const { clock, attempts } = open(["d1", "d2", "d3"], (director) => {
+      director.welcome();
+      director.refuse(new FabricError("WORKER_LOST", "dropped"));
+    });
+    await clock.advance(60_000);
+    expect(attempts.length).toBeLessThan(240);
+  });
+
+  it("S-06 A5 finds a live director within a second past two that accept connections and stay silent", async () => {
+    let lose = (_error: FabricError) => {};
+    const { clock, attempts, loop } = open(["d1", "d2", "d3", "d4"], (director, address) => {
+      if (address === "d1" || address === "d4") director.welcome();
+      lose = (error) => director.refuse(error);
+    });
+    await clock.advance(10_000);
+    lose(new FabricError("WORKER_LOST", "its process was killed"));
+    await clock.advance(1_000);
+    expect(addresses(attempts)).toEqual(["d1", "d2", "d3", "d4"]);
+    expect(loop.session).toBeDefined();
+  });
+
+  it("A5 waits longer in each round, so that slow directors are reached too", async () => {
+    const { clock, attempts } = open(["d1", "d2"], () => {});
+    await clock.advance(60_000);
+    const waits = attempts.slice(1).map(({ atMs }, index) => atMs - attempts[index]!.atMs);
+    expect(waits[0]).toBe(400);
+    expect(Math.max(...waits)).toBeGreaterThanOrEqual(5_000);
+  });
+
+  it("A5 leaves a director that acknowledges nothing after a few intervals when there are others, and not before", async () => {
+    const leftAtMs = async (directors: readonly string[]) => {
+      const { clock, attempts } = open(directors, (director) => {
+        director.acknowledges = false;
+        director.welcome();
+      });
+      await clock.advance(30_000);
+      return attempts[1]!.atMs;
+    };
+    expect(await leftAtMs(["d1", "d2"])).toBe(5_000);
+    expect(await leftAtMs(["d1"])).toBeGreaterThan(10_000);
+  });
+
   it("attaches again at once after a link that held", async () => {
     let dropAt = (_error: FabricError) => {};
     const { clock, attempts } = open(["d1", "d2"], (director) => {

@@ -37,7 +37,10 @@ function open(options: { acknowledges?: boolean } = {}) {
     event: () => {},
     directors: (addresses) => void told.push(`directors ${addresses.join()}`),
   };
-  const session = new AttachSession(director.stream, host, clock, { welcomeTimeoutMs: 5_000, unacknowledgedMax: 10 });
+  const session = new AttachSession(director.stream, host, clock, () => ({
+    welcomeTimeoutMs: 5_000,
+    unacknowledgedMax: 10,
+  }));
   let outcome: SessionOutcome | undefined;
   void session.run().then((result) => (outcome = result));
   return { world, clock, director, session, told, outcome: () => outcome };
