@@ -32,6 +32,15 @@ export type WorkerMessage =
       readonly detail: string;
     };
 
+/** How a worker is to drain. */
+export interface DrainOrder {
+  readonly reason: string;
+  /** Time left until the deadline, as of now; 0 when it has passed, `undefined` when there is none. */
+  readonly remainingMs?: number | undefined;
+  /** Whether calls that go on after the deadline are to be ended. */
+  readonly force: boolean;
+}
+
 /** What a director sends on an Attach stream. */
 export type DirectorMessage =
   | {
@@ -52,7 +61,7 @@ export type DirectorMessage =
       readonly sentAtMs: number;
       readonly directorTimeUnixMs: number;
     }
-  | { readonly kind: "drain"; readonly reason: string }
+  | ({ readonly kind: "drain" } & DrainOrder)
   | { readonly kind: "undrain" }
   | {
       readonly kind: "probe-request";

@@ -118,6 +118,8 @@ export interface IncomingCall {
   readonly authority?: string | undefined;
   /** Undefined over plain text, and where no client certificates are asked for. */
   peerCertificate?(): PeerCertificate | undefined;
+  /** Aborts when the process that serves it is being taken out of service. Absent where nobody would tell. */
+  readonly draining?: AbortSignal | undefined;
   /** The connection that it came over, where that matters to calls of others. */
   readonly source?: CallSource | undefined;
   /** How its messages are to be sent on; of calls of this process. */

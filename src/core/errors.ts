@@ -46,6 +46,12 @@ export const ERRORS = {
     executed: "no",
     doc: "The worker is leaving and refused the call before running it.",
   },
+  DRAIN_DEADLINE: {
+    status: Status.UNAVAILABLE,
+    retry: "other-worker",
+    executed: "maybe",
+    doc: "The worker ended the call while it ran: it was being drained with `force`, and the deadline of the drain had passed. It is retried by itself only if the method is marked idempotent.",
+  },
   WORKER_FAILED: {
     status: Status.UNAVAILABLE,
     retry: "other-worker",

@@ -12,9 +12,25 @@ export interface Intent {
   readonly reason: string;
   /** 0 for the default intent, which nobody set. */
   readonly setAtUnixMs: number;
+  /** Of a drain: until when calls may go on; 0 for no deadline. */
+  readonly deadlineUnixMs: number;
+  /** Of a drain: whether calls that go on after the deadline are ended. */
+  readonly force: boolean;
 }
 
-export const DEFAULT_INTENT: Intent = { kind: "serving", setBy: "", reason: "", setAtUnixMs: 0 };
+export const DEFAULT_INTENT: Intent = {
+  kind: "serving",
+  setBy: "",
+  reason: "",
+  setAtUnixMs: 0,
+  deadlineUnixMs: 0,
+  force: false,
+};
+
+/** Intents under which the worker itself is told to take no calls. */
+export function isDrained({ kind }: Intent): boolean {
+  return kind === "draining" || kind === "maintenance";
+}
 
 /** What a machine has. Found once, when the worker starts. */
 export interface Resources {

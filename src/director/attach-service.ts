@@ -2,7 +2,7 @@ import type { DirectorMessage, Hello, MemberEvent, WorkerMessage } from "../core
 import type { Clock } from "../core/clock";
 import { asFabricError, FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
-import type { Intent, MemberRecord } from "../core/member";
+import { isDrained, type Intent, type MemberRecord } from "../core/member";
 import type { MessageStream } from "../core/message-stream";
 import { checkHello } from "./hello-rules";
 import type { MembershipHost } from "./membership-host";
@@ -39,9 +39,13 @@ type Stream = MessageStream<WorkerMessage, DirectorMessage>;
 /** How long a peer may hold a stream open without saying who it is. */
 const HELLO_TIMEOUT_MS = 5_000;
 
-/** Intents under which the worker itself is told to take no calls. */
-export function isDrained(intent: Intent): boolean {
-  return intent.kind === "draining" || intent.kind === "maintenance";
+/** What a worker is told of the operator's intent: also that it is not to be drained, for it may have been told so before. */
+export function wishOf(intent: Intent, nowUnixMs: number): DirectorMessage {
+  if (!isDrained(intent)) return { kind: "undrain" };
+  const { kind, reason, deadlineUnixMs, force } = intent;
+  // By duration: the clocks of machines differ.
+  const remainingMs = deadlineUnixMs === 0 ? undefined : Math.max(0, Math.ceil(deadlineUnixMs - nowUnixMs));
+  return { kind: "drain", reason: reason || kind, force, remainingMs };
 }
 
 /**
@@ -130,7 +134,7 @@ export class AttachService {
   }
 
   #welcome(stream: Stream, hello: Hello, sessionId: string, heartbeatIntervalMs: number): void {
-    const { directorId, clusterId, intent, directors, revision, hasDescriptors } = this.#parts;
+    const { directorId, clusterId, clock, intent, directors, revision, hasDescriptors } = this.#parts;
     const { descriptorSetHash: hash, memberId } = hello;
     stream.send({
       kind: "welcome",
@@ -142,9 +146,7 @@ export class AttachService {
       epoch: revision(),
       wantsDescriptors: hash !== "" && !hasDescriptors(hash),
     });
-    const wish = intent(memberId);
-    // Also that it is not to be drained: it may have been told so before, and the end of it while it was away.
-    stream.send(isDrained(wish) ? { kind: "drain", reason: wish.reason || wish.kind } : { kind: "undrain" });
+    stream.send(wishOf(intent(memberId), clock.wallMs()));
   }
 
   /** Events may wait: a burst must not break the stream of a worker that reads a little late. */
@@ -173,7 +175,7 @@ export class AttachService {
         membership.apply({ kind: "draining", ...session, reason: message.reason });
         void this.#parts
           .unpublished(session.memberId)
-          .then(() => stream.send({ kind: "drain", reason: message.reason }));
+          .then(() => stream.send({ kind: "drain", reason: message.reason, force: false }));
         return;
       case "probe-result": {
         const { memberId, probeId, reachable, detail } = message;

@@ -2,7 +2,7 @@ import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import { DEFAULT_INTENT, type Intent, type MemberRecord } from "../core/member";
 import type { Store, WatchEvent } from "../store/store";
-import { CLUSTER_PREFIX, KEYS, readFact, type ClusterFact, type DirectorRecord } from "./records";
+import { CLUSTER_PREFIX, KEYS, readFact, type ClusterFact, type DirectorRecord, type DrainReport } from "./records";
 
 /** One fact changed. `before` is what was in its place. */
 export interface FactChange<F extends ClusterFact = ClusterFact> {
@@ -39,6 +39,7 @@ export class ClusterView {
   readonly #listeners: ((changes: readonly FactChange[]) => void)[] = [];
   readonly #members = new Map<string, MemberRecord>();
   readonly #intents = new Map<string, Intent>();
+  readonly #drains = new Map<string, DrainReport>();
   readonly #directors = new Map<string, DirectorRecord>();
   readonly #descriptors = new Map<string, Uint8Array>();
   #revision = 0;
@@ -70,6 +71,11 @@ export class ClusterView {
 
   intent(memberId: string): Intent {
     return this.#intents.get(memberId) ?? DEFAULT_INTENT;
+  }
+
+  /** What the member's home director last told of a drain. */
+  drain(memberId: string): DrainReport | undefined {
+    return this.#drains.get(memberId);
   }
 
   /** The cluster's policy; `undefined` while nobody set one. */
@@ -177,6 +183,9 @@ export class ClusterView {
         return this.#overlays.has(fact.id) ? undefined : this.#setMember(fact.id, fact.value, modRevision);
       case "intent":
         setOrDelete(this.#intents, fact.id, fact.value);
+        break;
+      case "drain":
+        setOrDelete(this.#drains, fact.id, fact.value);
         break;
       case "director":
         setOrDelete(this.#directors, fact.id, fact.value);

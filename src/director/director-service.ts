@@ -4,10 +4,15 @@ import { DirectorServiceDefinition } from "../wire/contract";
 import { mountService, type MountedService } from "../rpc/service/service-handlers";
 import { assignmentRpcs, type AssignmentRpcsParts } from "./assignment-rpcs";
 import { clusterRpcs, type ClusterRpcsParts } from "./cluster-rpcs";
+import { drainRpcs, type DrainRpcsParts } from "./drain-rpcs";
 import { memberRpcs, type MemberRpcsParts } from "./member-rpcs";
 import { watchRpcs, type WatchRpcsParts } from "./watch-rpcs";
 
-export type DirectorServiceParts = AssignmentRpcsParts & ClusterRpcsParts & MemberRpcsParts & WatchRpcsParts;
+export type DirectorServiceParts = AssignmentRpcsParts &
+  ClusterRpcsParts &
+  DrainRpcsParts &
+  MemberRpcsParts &
+  WatchRpcsParts;
 
 /** heddle.v1.DirectorService: its own errors reach the caller with their code. */
 export function directorService(parts: DirectorServiceParts): MountedService {
@@ -15,6 +20,7 @@ export function directorService(parts: DirectorServiceParts): MountedService {
     ...assignmentRpcs(parts),
     ...memberRpcs(parts),
     ...clusterRpcs(parts),
+    ...drainRpcs(parts),
     ...watchRpcs(parts),
   };
   return mountService(DirectorServiceDefinition, handlers, {

@@ -18,6 +18,7 @@ import { AttachService } from "./attach-service";
 import { CallRouter, Shortage } from "./call-router";
 import { ClusterView } from "./cluster-view";
 import { directorService } from "./director-service";
+import { Drains } from "./drains";
 import { DirectorSession } from "./director-session";
 import { EventLog } from "./event-log";
 import { Leadership } from "./leadership";
@@ -111,6 +112,7 @@ export class Director {
   readonly #pool: WorkerPool;
   readonly #contracts: ServiceContracts;
   readonly #report: MemberReport;
+  readonly #drains: Drains;
   readonly #assignments: Assignments;
   readonly #attach: AttachService;
   readonly #events: EventLog;
@@ -176,6 +178,15 @@ export class Director {
       published: () => this.#published(),
     });
     this.#report = new MemberReport(this.#view, this.#membership, this.#pool, () => clock.monotonicMs());
+    this.#drains = new Drains({
+      clock,
+      logger,
+      store,
+      view: this.#view,
+      local: (memberId) => this.#membership.get(memberId),
+      record: (memberId) => this.#report.record(memberId),
+      ownInFlight: (memberId) => this.#pool.endpoint(memberId)?.inFlight ?? 0,
+    });
     this.#shortage = new Shortage(this.#pool, () => this.#report.records());
     this.#dispatcher = new Dispatcher({
       balancer: this.#balancer,
@@ -200,6 +211,7 @@ export class Director {
     this.#poolLog = new PoolLog(clock, logger);
     followView(this.#view, {
       directorId,
+      wallMs: () => clock.wallMs(),
       logger,
       membership: this.#membership,
       refresh: (memberId) => this.#refresh(memberId),
@@ -366,6 +378,7 @@ export class Director {
         const load = this.#membership.get(memberId)?.load;
         if (load) this.#pool.reportLoad(memberId, load);
         this.#relays.loadChanged(memberId);
+        this.#drains.beat(memberId);
       },
     });
   }
@@ -384,6 +397,7 @@ export class Director {
       events: this.#events,
       membership: this.#membership,
       report: this.#report,
+      drains: this.#drains,
       pool: this.#pool,
       balancer: this.#balancer,
       dispatcher: this.#dispatcher,

@@ -111,6 +111,7 @@ function describe({ fact, before }: FactChange): { kind: MemberEventKind; detail
       return { kind: "leader-changed", detail: fact.value?.directorId ?? "" };
     case "director":
     case "descriptors":
+    case "drain":
       return undefined;
   }
 }

@@ -2,7 +2,7 @@ import { parseSelector } from "../balancing/selector";
 import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
 import { DEFAULT_INTENT, type Intent, type MemberIdentity } from "../core/member";
-import type { Store } from "../store/store";
+import type { Store, Transaction } from "../store/store";
 import type { RegisterMemberRequest, DirectorServiceDefinition } from "../wire/contract";
 import { intentKindFromWire, loadFromWire, resourcesFromWire, stateFromWire, tagsFromWire } from "../wire/member-codec";
 import type { Handlers } from "../rpc/service/service-handlers";
@@ -28,7 +28,8 @@ type MemberRpcs = Pick<
 
 /** Silence after which a member without an agent is suspect: three of the 30 s heartbeats of the system this replaces. */
 const REPORTED_TTL_MS = 90_000;
-const TEXT_MAX = 512;
+/** Characters of a reason or an author; the rest is left off. */
+export const TEXT_MAX = 512;
 
 export function memberRpcs(parts: MemberRpcsParts): MemberRpcs {
   const { clock, store, membership, report } = parts;
@@ -79,7 +80,7 @@ export function memberRpcs(parts: MemberRpcsParts): MemberRpcs {
     removeMember: async ({ memberId, reason }) => {
       recordOf(memberId);
       membership.apply({ kind: "remove", memberId, reason: reason.slice(0, TEXT_MAX) || "removed by an operator" });
-      await durable("the intent was not deleted", () => store.delete(KEYS.intent(memberId)));
+      await durable("the intent was not deleted", () => store.commit(withoutDrain(memberId)));
       return {};
     },
 
@@ -99,13 +100,24 @@ export function memberRpcs(parts: MemberRpcsParts): MemberRpcs {
         setBy: setBy.slice(0, TEXT_MAX),
         setAtUnixMs: Math.floor(clock.wallMs()),
       };
-      const revision = await durable("the intent was not changed", () =>
-        store.put(KEYS.intent(memberId), encodeRecord(intent)),
+      const { revision } = await durable("the intent was not changed", () =>
+        store.commit(withIntent(memberId, intent)),
       );
       await parts.caughtUp(revision);
       return { member: memberOf(memberId) };
     },
   };
+}
+
+/** What was told of a drain goes with it. */
+function withIntent(memberId: string, intent: Intent): Transaction {
+  const put = { kind: "put", key: KEYS.intent(memberId), value: encodeRecord(intent) } as const;
+  return { conditions: [], operations: [put, { kind: "delete", key: KEYS.drain(memberId) }] };
+}
+
+function withoutDrain(memberId: string): Transaction {
+  const keys = [KEYS.intent(memberId), KEYS.drain(memberId)];
+  return { conditions: [], operations: keys.map((key) => ({ kind: "delete", key })) };
 }
 
 /** A write that must not be pretended: when the store does not take it, the caller is told. */

@@ -1,4 +1,4 @@
-import type { Intent, MemberRecord } from "../core/member";
+import { DEFAULT_INTENT, type Intent, type MemberRecord } from "../core/member";
 
 /** Everything the cluster shares is under this prefix. */
 export const CLUSTER_PREFIX = "cluster/";
@@ -8,12 +8,14 @@ export const ELECTION_PREFIX = `${CLUSTER_PREFIX}election/`;
 
 const MEMBERS = `${CLUSTER_PREFIX}members/`;
 const INTENTS = `${CLUSTER_PREFIX}intents/`;
+const DRAINS = `${CLUSTER_PREFIX}drains/`;
 const DIRECTORS = `${CLUSTER_PREFIX}directors/`;
 const DESCRIPTORS = `${CLUSTER_PREFIX}descriptors/`;
 
 export const KEYS = {
   member: (memberId: string) => `${MEMBERS}${memberId}`,
   intent: (memberId: string) => `${INTENTS}${memberId}`,
+  drain: (memberId: string) => `${DRAINS}${memberId}`,
   director: (directorId: string) => `${DIRECTORS}${directorId}`,
   descriptors: (hash: string) => `${DESCRIPTORS}${hash}`,
   balancing: `${CLUSTER_PREFIX}settings/balancing`,
@@ -28,10 +30,21 @@ export interface DirectorRecord {
   readonly version: string;
 }
 
+/** What a draining worker measured, told by its home director to the others. */
+export interface DrainReport {
+  /** Of the intent that it was told. */
+  readonly drainSetAtUnixMs: number;
+  readonly incarnation: number;
+  /** False when no new call can begin there. */
+  readonly serving: boolean;
+  readonly inFlight: number;
+}
+
 /** A key of the shared record, decoded. `value` is undefined when the key is gone. */
 export type ClusterFact =
   | { readonly kind: "member"; readonly id: string; readonly value: MemberRecord | undefined }
   | { readonly kind: "intent"; readonly id: string; readonly value: Intent | undefined }
+  | { readonly kind: "drain"; readonly id: string; readonly value: DrainReport | undefined }
   | { readonly kind: "director"; readonly id: string; readonly value: DirectorRecord | undefined }
   | { readonly kind: "descriptors"; readonly id: string; readonly value: Uint8Array | undefined }
   | { readonly kind: "balancing"; readonly id: ""; readonly value: string | undefined }
@@ -41,7 +54,7 @@ export type ClusterFact =
       readonly value: Pick<DirectorRecord, "directorId" | "address"> | undefined;
     };
 
-export function encodeRecord(record: MemberRecord | Intent | DirectorRecord | string): Uint8Array {
+export function encodeRecord(record: MemberRecord | Intent | DrainReport | DirectorRecord | string): Uint8Array {
   return Buffer.from(JSON.stringify(record), "utf8");
 }
 
@@ -56,11 +69,17 @@ function decode<T>(value: Uint8Array): T {
 export function readFact(key: string, value: Uint8Array | undefined): ClusterFact | undefined {
   const json = <T>() => (value === undefined ? undefined : decode<T>(value));
   if (key.startsWith(MEMBERS)) return { kind: "member", id: key.slice(MEMBERS.length), value: json<MemberRecord>() };
-  if (key.startsWith(INTENTS)) return { kind: "intent", id: key.slice(INTENTS.length), value: json<Intent>() };
+  if (key.startsWith(INTENTS)) return { kind: "intent", id: key.slice(INTENTS.length), value: intentOf(json<Intent>()) };
+  if (key.startsWith(DRAINS)) return { kind: "drain", id: key.slice(DRAINS.length), value: json<DrainReport>() };
   if (key.startsWith(DIRECTORS))
     return { kind: "director", id: key.slice(DIRECTORS.length), value: json<DirectorRecord>() };
   if (key.startsWith(DESCRIPTORS)) return { kind: "descriptors", id: key.slice(DESCRIPTORS.length), value };
   if (key === KEYS.balancing) return { kind: "balancing", id: "", value: json<string>() };
   if (key === KEYS.leader) return { kind: "leader", id: "", value: json<DirectorRecord>() };
   return undefined;
+}
+
+/** An earlier version wrote fewer fields. */
+function intentOf(intent: Intent | undefined): Intent | undefined {
+  return intent && { ...DEFAULT_INTENT, ...intent };
 }

@@ -2,7 +2,7 @@ import type { Balancer } from "../balancing/balancer";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { MemberRecord } from "../core/member";
-import { isDrained } from "./attach-service";
+import { wishOf } from "./attach-service";
 import type { ClusterView, FactChange } from "./cluster-view";
 import type { MembershipHost } from "./membership-host";
 import type { ServiceContracts } from "./service-contracts";
@@ -11,6 +11,8 @@ import type { PooledEndpoint } from "./worker-pool";
 
 export interface ViewFollowers {
   readonly directorId: string;
+  /** Unix time, now. */
+  wallMs(): number;
   readonly logger: Logger;
   readonly membership: MembershipHost;
   readonly contracts: ServiceContracts;
@@ -50,6 +52,8 @@ function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): 
     case "descriptors":
       parts.contracts.syncSoon();
       return;
+    case "drain":
+      return;
     case "director":
       // Where the workers go when this one dies.
       parts.sessions.sendAll({ kind: "configuration", heartbeatIntervalMs: 0, directors: parts.directors() });
@@ -71,10 +75,9 @@ function releaseIfMoved(parts: ViewFollowers, memberId: string, record: MemberRe
   if (isNewer || (isSame && local.sessionId === undefined)) membership.apply({ kind: "release", memberId });
 }
 
-function tellIntent(view: ClusterView, { sessions }: ViewFollowers, memberId: string): void {
+function tellIntent(view: ClusterView, { sessions, wallMs }: ViewFollowers, memberId: string): void {
   const intent = view.intent(memberId);
-  if (isDrained(intent)) sessions.send(memberId, { kind: "drain", reason: intent.reason || intent.kind });
-  else sessions.send(memberId, { kind: "undrain" });
+  sessions.send(memberId, wishOf(intent, wallMs()));
 }
 
 function setPolicy({ balancer, logger, changed }: ViewFollowers, name: string): void {

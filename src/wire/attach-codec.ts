@@ -54,7 +54,7 @@ export function decodeDirectorMessage(bytes: Uint8Array): DirectorMessage | unde
         directorTimeUnixMs: Number(message.value.directorTimeUnixMs),
       };
     case "drain":
-      return { kind: "drain", reason: message.value.reason };
+      return { kind: "drain", ...message.value };
     case "undrain":
       return { kind: "undrain" };
     case "probeRequest":
@@ -97,7 +97,7 @@ function directorMessageToWire(message: DirectorMessage): NonNullable<AttachResp
     case "heartbeat-ack":
       return { $case: "heartbeatAck", value: { ...message, directorTimeUnixMs: BigInt(message.directorTimeUnixMs) } };
     case "drain":
-      return { $case: "drain", value: message };
+      return { $case: "drain", value: { ...message, remainingMs: message.remainingMs } };
     case "undrain":
       return { $case: "undrain", value: {} };
     case "probe-request":

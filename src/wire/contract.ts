@@ -17,5 +17,11 @@ export {
 } from "../../generated/heddle/inference/v1/inference";
 export { AttachServiceDefinition } from "../../generated/heddle/v1/attach";
 export * from "../../generated/heddle/v1/director";
+export {
+  DrainMeasure,
+  DrainPhase,
+  type DrainMemberRequest,
+  type DrainMemberResponse,
+} from "../../generated/heddle/v1/drain";
 export { HealthStatus } from "../../generated/heddle/v1/director";
 export type { Member as WireMember } from "../../generated/heddle/v1/member";

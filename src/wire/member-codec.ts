@@ -72,6 +72,8 @@ export function intentToWire(intent: Intent): WireIntent {
     setBy: intent.setBy,
     reason: intent.reason,
     setAtUnixMs: BigInt(intent.setAtUnixMs),
+    deadlineUnixMs: BigInt(intent.deadlineUnixMs),
+    force: intent.force,
   };
 }
 

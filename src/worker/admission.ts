@@ -1,22 +1,30 @@
 import type { IncomingCall } from "../core/call";
 import { FabricError } from "../core/errors";
 import { refuseCall } from "../core/refuse-call";
-import { AdmittedCall } from "./admitted-call";
+import { AdmittedCall, type AdmittedBy } from "./admitted-call";
+import { DrainSignal } from "./drain-signal";
 import { RunningCalls } from "./running-calls";
 
 /**
  * Decides which calls the worker takes, and counts them from the moment they are taken to the moment they end, however they
  * end. What is refused was not executed, and says so.
  */
-export class Admission {
+export class Admission implements AdmittedBy {
   readonly #slots: number;
+  readonly #drainSignal: DrainSignal;
   readonly #running = new RunningCalls();
   readonly #idle: (() => void)[] = [];
   #refusal: FabricError | undefined;
 
   /** `slots` 0 means no bound. */
-  constructor(slots: number) {
+  constructor(slots: number, drainSignal = new DrainSignal()) {
     this.#slots = slots;
+    this.#drainSignal = drainSignal;
+  }
+
+  /** Aborted while the worker drains. */
+  get draining(): AbortSignal {
+    return this.#drainSignal.signal;
   }
 
   get inFlight(): number {
@@ -54,9 +62,15 @@ export class Admission {
       refuseCall(call, refusal);
       return;
     }
-    const admitted = new AdmittedCall(call, this.#left);
+    const admitted = new AdmittedCall(call, this);
     this.#running.add(admitted);
     run(admitted);
+  }
+
+  /** Of an admitted call, once. */
+  ended(call: AdmittedCall): void {
+    this.#running.remove(call);
+    if (this.#running.count === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   #fullness(): FabricError | undefined {
@@ -64,8 +78,4 @@ export class Admission {
     return new FabricError("WORKER_FULL", `all ${this.#slots} slots are in use`);
   }
 
-  readonly #left = (call: AdmittedCall): void => {
-    this.#running.remove(call);
-    if (this.#running.count === 0) for (const resolve of this.#idle.splice(0)) resolve();
-  };
 }

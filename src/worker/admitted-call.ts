@@ -3,18 +3,29 @@ import { endOfError } from "../core/call-end";
 import type { FabricError } from "../core/errors";
 import { WrappedCall } from "./wrapped-call";
 
+/** Who let a call in. */
+export interface AdmittedBy {
+  readonly draining: AbortSignal;
+  /** Once for each call. */
+  ended(call: AdmittedCall): void;
+}
+
 /** A call that the worker runs: tells once when it is over, however it ends, and can be ended from outside. */
 export class AdmittedCall extends WrappedCall implements IncomingListener {
   /** Of RunningCalls. */
   before: AdmittedCall | undefined = undefined;
   after: AdmittedCall | undefined = undefined;
-  readonly #over: (call: AdmittedCall) => void;
+  readonly #by: AdmittedBy;
   #listener: IncomingListener | undefined;
   #isOver = false;
 
-  constructor(inner: IncomingCall, over: (call: AdmittedCall) => void) {
+  constructor(inner: IncomingCall, by: AdmittedBy) {
     super(inner);
-    this.#over = over;
+    this.#by = by;
+  }
+
+  override get draining(): AbortSignal {
+    return this.#by.draining;
   }
 
   /** Ends it with this error; the handler is told as of a cancellation. */
@@ -54,7 +65,7 @@ export class AdmittedCall extends WrappedCall implements IncomingListener {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#listener = undefined;
-    this.#over(this);
+    this.#by.ended(this);
     return true;
   }
 }

@@ -1,4 +1,4 @@
-import type { DirectorMessage, Hello, WorkerMessage } from "../core/attach-messages";
+import type { DirectorMessage, DrainOrder, Hello, WorkerMessage } from "../core/attach-messages";
 import type { Clock } from "../core/clock";
 import { asFabricError, FabricError } from "../core/errors";
 import type { Load } from "../core/member";
@@ -15,8 +15,8 @@ export interface SessionHost {
   isServing(): boolean;
   descriptors(): { readonly hash: string; readonly fileDescriptorSet: Uint8Array } | undefined;
   attached(welcome: Welcome): void;
-  /** The director no longer picks this worker. */
-  drained(reason: string): void;
+  /** An operator wants it drained; told again on every new stream, and when the order changes. */
+  drained(order: DrainOrder): void;
   undrained(): void;
   /** Tries another worker's data address. Never rejects. */
   probe(request: ProbeRequest): Promise<{ readonly reachable: boolean; readonly detail: string }>;
@@ -142,7 +142,7 @@ export class AttachSession {
         return;
       case "drain":
         if (this.#drainAcknowledged) this.#drainAcknowledged();
-        else this.#host.drained(message.reason);
+        else this.#host.drained(message);
         return;
       case "undrain":
         this.#host.undrained();

@@ -11,6 +11,9 @@ import { AttachLoop, type AttachLink } from "./attach-loop";
 import type { SessionHost, Welcome } from "./attach-session";
 import { simulateFailures } from "./failure-simulation";
 import { probe } from "./prober";
+import { depart, FAREWELL_MS, type DepartureParts } from "./departure";
+import { DrainSignal } from "./drain-signal";
+import { OperatorDrain } from "./operator-drain";
 import type { Served, ServiceHost } from "./service-host";
 
 /** The server side of the worker's data address. */
@@ -73,8 +76,6 @@ type RefusalCause = "leaving" | "failed" | "drained" | "suspended" | "threads";
 
 /** Bounds on the control plane that nobody needs to set. */
 const SESSION = { welcomeTimeoutMs: 5_000, unacknowledgedMax: 10 } as const;
-/** How long a stopping worker waits for its director to confirm that it picks it no more, and to take its goodbye. */
-const FAREWELL_MS = 1_000;
 /** An hour, in milliseconds of incarnation, is made good by the eighth attempt. */
 const RAISE_FACTOR = 8;
 
@@ -85,6 +86,8 @@ export class Worker {
   readonly #loop: AttachLoop;
   readonly #stop = new AbortController();
   readonly #refusals = new Map<RefusalCause, FabricError>();
+  readonly #drainSignal = new DrainSignal();
+  readonly #operatorDrain: OperatorDrain;
   #served: Served = { services: [], descriptors: undefined };
   #isDescribed = true;
   #incarnation = 0;
@@ -101,8 +104,19 @@ export class Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#admission = new Admission(parts.config.slots);
+    this.#admission = new Admission(parts.config.slots, this.#drainSignal);
     const { clock, random, logger, config } = parts;
+    this.#operatorDrain = new OperatorDrain({
+      clock,
+      logger,
+      label: config.label,
+      admission: this.#admission,
+      signal: this.#drainSignal,
+      outOfRouting: (signal) => clock.sleep(FAREWELL_MS, signal).catch(() => {}),
+      refuse: (error) => this.#refuse("drained", error),
+      accept: () => this.#accept("drained"),
+      beat: () => this.#loop.session?.beatNow(),
+    });
     this.#loop = new AttachLoop({
       clock,
       random,
@@ -130,6 +144,14 @@ export class Worker {
 
   get inFlight(): number {
     return this.#admission.inFlight;
+  }
+
+  /**
+   * Aborts when the worker is being taken out of routing, by `stop` or by an operator, while it still serves what comes: the time
+   * to end streams at a good point. A drain that is cancelled is over with its signal; ask again for the next one's.
+   */
+  get draining(): AbortSignal {
+    return this.#drainSignal.signal;
   }
 
   /** Settles when the worker has stopped; rejects when its director can never take it as it describes itself. */
@@ -211,34 +233,30 @@ export class Worker {
   }
 
   async #leave(graceMs: number, reason: string): Promise<void> {
-    const { clock, logger, server } = this.#parts;
+    const { clock, logger, server, host, config } = this.#parts;
     this.#stop.abort();
-    logger.info(`🚪 draining: ${this.inFlight} calls in flight`, { reason });
-    const farewell = new AbortController();
-    const patience = (ms: number) => clock.sleep(ms, farewell.signal).catch(() => {});
-    // New calls are still taken here: the director may pick this worker until it has confirmed.
-    await Promise.race([this.#loop.session?.announceDrain(reason), patience(FAREWELL_MS)]);
-    this.#isLeaving = true;
-    this.#tellServing();
-    const closed = server?.drain() ?? Promise.resolve();
-    // What was on its way when the callers were told to go elsewhere is served too; by then none is any more.
-    const settled = this.#admission
-      .whenIdle()
-      .then(() => Promise.race([closed, patience(FAREWELL_MS)]))
-      .then(() => this.#admission.whenIdle())
-      .then(() => true);
-    if (!(await Promise.race([settled, patience(graceMs).then(() => false)]))) {
-      logger.warn(`⚠️  ${this.inFlight} calls did not finish within ${graceMs} ms and are ended`);
-    }
-    const { label } = this.#parts.config;
-    this.#refuse("leaving", new FabricError("WORKER_DRAINING", `worker ${label} is leaving: ${reason}`));
-    this.#admission.failAll(new FabricError("WORKER_LOST", "the worker stopped before the call was finished"));
-    this.#loop.leave(reason, FAREWELL_MS);
-    await this.#running.catch(() => {});
-    await Promise.race([closed, patience(FAREWELL_MS)]);
+    this.#operatorDrain.close();
+    this.#drainSignal.begin(`worker ${config.label} is leaving: ${reason}`);
+    const departure: DepartureParts = {
+      clock,
+      logger,
+      label: config.label,
+      admission: this.#admission,
+      outOfRouting: (why) => this.#loop.session?.announceDrain(why) ?? Promise.resolve(),
+      closeToCallers: () => {
+        this.#isLeaving = true;
+        this.#tellServing();
+        return server?.drain() ?? Promise.resolve();
+      },
+      refuse: (error) => this.#refuse("leaving", error),
+      goodbye: async (why, withinMs) => {
+        this.#loop.leave(why, withinMs);
+        await this.#running.catch(() => {});
+      },
+    };
+    await depart(departure, graceMs, reason);
     server?.close();
-    farewell.abort();
-    await this.#parts.host.stop();
+    await host.stop();
     logger.info("👋 worker stopped");
   }
 
@@ -304,12 +322,10 @@ export class Worker {
       isServing: () => this.#isServing(),
       descriptors: () => this.#descriptors,
       attached: (welcome) => this.#attached(welcome),
-      drained: (reason) =>
-        this.#refuse(
-          "drained",
-          new FabricError("WORKER_DRAINING", `worker ${parts.config.label} is drained: ${reason}`),
-        ),
-      undrained: () => this.#accept("drained"),
+      drained: (order) => {
+        if (!this.#stopping) this.#operatorDrain.begin(order);
+      },
+      undrained: () => this.#operatorDrain.end(),
       probe: ({ address, timeoutMs }) => probe((to) => parts.connect(to), parts.clock, address, timeoutMs),
       event: (event) => parts.onEvent?.(event),
       directors: (addresses) => this.#loop.learn(addresses),

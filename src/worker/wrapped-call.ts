@@ -29,6 +29,10 @@ export abstract class WrappedCall implements IncomingCall {
     return this.inner.authority;
   }
 
+  get draining(): AbortSignal | undefined {
+    return this.inner.draining;
+  }
+
   peerCertificate(): PeerCertificate | undefined {
     return this.inner.peerCertificate?.();
   }

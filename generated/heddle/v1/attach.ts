@@ -179,6 +179,12 @@ export interface HeartbeatAck {
 /** The director no longer picks this worker: by operator intent, or as the answer to Draining. */
 export interface Drain {
   reason: string;
+  /** Of an operator's drain: time left until its deadline, in milliseconds; 0 when it has passed. Unset: none. */
+  remainingMs?:
+    | number
+    | undefined;
+  /** Of an operator's drain: whether the worker ends the calls that go on after the deadline. */
+  force: boolean;
 }
 
 /** The director may pick this worker again. */
@@ -1424,13 +1430,19 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
 };
 
 function createBaseDrain(): Drain {
-  return { reason: "" };
+  return { reason: "", remainingMs: undefined, force: false };
 }
 
 export const Drain: MessageFns<Drain> = {
   encode(message: Drain, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.reason !== "") {
       writer.uint32(10).string(message.reason);
+    }
+    if (message.remainingMs !== undefined) {
+      writer.uint32(16).uint32(message.remainingMs);
+    }
+    if (message.force !== false) {
+      writer.uint32(24).bool(message.force);
     }
     return writer;
   },
@@ -1456,6 +1468,22 @@ export const Drain: MessageFns<Drain> = {
             message.reason = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.remainingMs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1474,6 +1502,8 @@ export const Drain: MessageFns<Drain> = {
   fromPartial(object: DeepPartial<Drain>): Drain {
     const message = createBaseDrain();
     message.reason = object.reason ?? "";
+    message.remainingMs = object.remainingMs ?? undefined;
+    message.force = object.force ?? false;
     return message;
   },
 };

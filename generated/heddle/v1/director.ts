@@ -21,6 +21,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { MemberEvent } from "./attach";
+import { DrainMemberRequest, DrainMemberResponse } from "./drain";
 import { IntentKind, Load, Member, MemberState, Resources } from "./member";
 
 /** How the cluster is, in one word. */
@@ -4118,6 +4119,19 @@ export const DirectorServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
+    /**
+     * Takes a member out of routing, lets it finish what it has, and tells how far it is until no call is in flight there. The
+     * drain is an intent: durable before the first answer, and not ended by the end of this stream. SetIntent SERVING cancels it.
+     * Called again, it goes on telling of the drain that runs. Any director answers for any member.
+     */
+    drainMember: {
+      name: "DrainMember",
+      requestType: DrainMemberRequest as typeof DrainMemberRequest,
+      requestStream: false,
+      responseType: DrainMemberResponse as typeof DrainMemberResponse,
+      responseStream: true,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
     getTopology: {
       name: "GetTopology",
       requestType: GetTopologyRequest as typeof GetTopologyRequest,
@@ -4317,6 +4331,20 @@ export const DirectorServiceService = {
     responseSerialize: (value: SetIntentResponse): Buffer => Buffer.from(SetIntentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetIntentResponse => SetIntentResponse.decode(value),
   },
+  /**
+   * Takes a member out of routing, lets it finish what it has, and tells how far it is until no call is in flight there. The
+   * drain is an intent: durable before the first answer, and not ended by the end of this stream. SetIntent SERVING cancels it.
+   * Called again, it goes on telling of the drain that runs. Any director answers for any member.
+   */
+  drainMember: {
+    path: "/heddle.v1.DirectorService/DrainMember" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: DrainMemberRequest): Buffer => Buffer.from(DrainMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainMemberRequest => DrainMemberRequest.decode(value),
+    responseSerialize: (value: DrainMemberResponse): Buffer => Buffer.from(DrainMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrainMemberResponse => DrainMemberResponse.decode(value),
+  },
   getTopology: {
     path: "/heddle.v1.DirectorService/GetTopology" as const,
     requestStream: false as const,
@@ -4428,6 +4456,12 @@ export interface DirectorServiceServer extends UntypedServiceImplementation {
   watchEvents: handleServerStreamingCall<WatchEventsRequest, WatchEventsResponse>;
   /** Cordon, drain, maintenance, standby, or back to serving. Durable before it answers. */
   setIntent: handleUnaryCall<SetIntentRequest, SetIntentResponse>;
+  /**
+   * Takes a member out of routing, lets it finish what it has, and tells how far it is until no call is in flight there. The
+   * drain is an intent: durable before the first answer, and not ended by the end of this stream. SetIntent SERVING cancels it.
+   * Called again, it goes on telling of the drain that runs. Any director answers for any member.
+   */
+  drainMember: handleServerStreamingCall<DrainMemberRequest, DrainMemberResponse>;
   getTopology: handleUnaryCall<GetTopologyRequest, GetTopologyResponse>;
   getClusterHealth: handleUnaryCall<GetClusterHealthRequest, GetClusterHealthResponse>;
   getStats: handleUnaryCall<GetStatsRequest, GetStatsResponse>;
@@ -4608,6 +4642,17 @@ export interface DirectorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetIntentResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Takes a member out of routing, lets it finish what it has, and tells how far it is until no call is in flight there. The
+   * drain is an intent: durable before the first answer, and not ended by the end of this stream. SetIntent SERVING cancels it.
+   * Called again, it goes on telling of the drain that runs. Any director answers for any member.
+   */
+  drainMember(request: DrainMemberRequest, options?: Partial<CallOptions>): ClientReadableStream<DrainMemberResponse>;
+  drainMember(
+    request: DrainMemberRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DrainMemberResponse>;
   getTopology(
     request: GetTopologyRequest,
     callback: (error: ServiceError | null, response: GetTopologyResponse) => void,

@@ -75,6 +75,10 @@ export interface Intent {
   reason: string;
   /** Unix time in milliseconds at which it was set; 0 for the default intent. */
   setAtUnixMs: bigint;
+  /** Of a drain: unix time in milliseconds until which calls may go on; 0 for no deadline. */
+  deadlineUnixMs: bigint;
+  /** Of a drain: whether calls that go on after the deadline are ended. */
+  force: boolean;
 }
 
 /** What a machine has. Found once, when the worker starts. */
@@ -164,7 +168,7 @@ export interface Member_TagsEntry {
 }
 
 function createBaseIntent(): Intent {
-  return { kind: 0, setBy: "", reason: "", setAtUnixMs: 0n };
+  return { kind: 0, setBy: "", reason: "", setAtUnixMs: 0n, deadlineUnixMs: 0n, force: false };
 }
 
 export const Intent: MessageFns<Intent> = {
@@ -183,6 +187,15 @@ export const Intent: MessageFns<Intent> = {
         throw new globalThis.Error("value provided for field message.setAtUnixMs of type int64 too large");
       }
       writer.uint32(32).int64(message.setAtUnixMs);
+    }
+    if (message.deadlineUnixMs !== 0n) {
+      if (BigInt.asIntN(64, message.deadlineUnixMs) !== message.deadlineUnixMs) {
+        throw new globalThis.Error("value provided for field message.deadlineUnixMs of type int64 too large");
+      }
+      writer.uint32(40).int64(message.deadlineUnixMs);
+    }
+    if (message.force !== false) {
+      writer.uint32(48).bool(message.force);
     }
     return writer;
   },
@@ -232,6 +245,22 @@ export const Intent: MessageFns<Intent> = {
             message.setAtUnixMs = reader.int64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.deadlineUnixMs = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -255,6 +284,10 @@ export const Intent: MessageFns<Intent> = {
     message.setAtUnixMs = (object.setAtUnixMs !== undefined && object.setAtUnixMs !== null)
       ? BigInt(object.setAtUnixMs)
       : 0n;
+    message.deadlineUnixMs = (object.deadlineUnixMs !== undefined && object.deadlineUnixMs !== null)
+      ? BigInt(object.deadlineUnixMs)
+      : 0n;
+    message.force = object.force ?? false;
     return message;
   },
 };

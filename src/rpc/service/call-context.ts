@@ -10,6 +10,12 @@ export interface CallContext {
   readonly responseStream: boolean;
   /** Aborts when the caller cancels, its deadline passes, its connection breaks, or the server ends the call. */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when the worker is being taken out of service, by SIGTERM or an operator, and still serves what comes: an endless stream ends at
+   * a good point then, and its caller begins anew elsewhere. One for all calls: whoever listens to it stops listening when the call
+   * ends. Never aborts in the threads of WORKER_THREADS.
+   */
+  readonly draining: AbortSignal;
   /** Time that was left when the call arrived; `undefined` without a deadline. */
   readonly timeoutMs: number | undefined;
   /** What the caller sent. */

@@ -3,6 +3,8 @@ import { CallMetadata } from "../../core/call-metadata";
 import { ACCEPTED_ENCODINGS, isAcceptedEncoding } from "../framing/message-encoding";
 import type { CallContext } from "./call-context";
 
+const NEVER_DRAINING = new AbortController().signal;
+
 /** The context of one call. What handlers seldom look at is made when they do: an AbortSignal alone costs as much as a small call. */
 export class HandlerContext implements CallContext {
   readonly #call: IncomingCall;
@@ -64,6 +66,10 @@ export class HandlerContext implements CallContext {
       if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
     }
     return this.#abort.signal;
+  }
+
+  get draining(): AbortSignal {
+    return this.#call.draining ?? NEVER_DRAINING;
   }
 
   get headers(): CallMetadata {

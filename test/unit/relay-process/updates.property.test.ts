@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { NO_LOAD, type Load } from "../../../src/core/member";
+import { DEFAULT_INTENT, NO_LOAD, type Load } from "../../../src/core/member";
 import type { MemberFacts, RelaySource } from "../../../src/director/relays";
 import { MemberMirror, type MirrorFollower } from "../../../src/relay-process/member-mirror";
 import type { Update } from "../../../src/relay-process/messages";
@@ -23,7 +23,7 @@ function factsOf(memberId: string, slots: number, variant: number): MemberFacts 
       homeDirectorId: "d",
     },
     shared: variant % 4 !== 0,
-    ...(variant % 2 === 0 ? { intent: { kind: "cordoned", setBy: "", reason: "", setAtUnixMs: variant } } : {}),
+    ...(variant % 2 === 0 ? { intent: { ...DEFAULT_INTENT, kind: "cordoned", setAtUnixMs: variant } } : {}),
     ...(variant % 3 === 0
       ? {}
       : { local: { ready: variant % 3 === 1, notReadyReason: variant % 3 === 1 ? "" : "no" } }),

@@ -31,7 +31,7 @@ function open(options: { acknowledges?: boolean } = {}) {
     isServing: () => true,
     descriptors: () => undefined,
     attached: () => void told.push("attached"),
-    drained: (reason) => void told.push(`drained ${reason}`),
+    drained: ({ reason }) => void told.push(`drained ${reason}`),
     undrained: () => void told.push("undrained"),
     probe: ({ address }) => Promise.resolve({ reachable: true, detail: `${address} answered` }),
     event: () => {},
@@ -140,7 +140,7 @@ describe("AttachSession", () => {
   it("tells the worker of an operator's drain and undrain", async () => {
     const { world, director, told } = open();
     director.welcome();
-    director.send({ kind: "drain", reason: "patching" });
+    director.send({ kind: "drain", reason: "patching", force: false });
     director.send({ kind: "undrain" });
     await world.advance(0);
     expect(told).toEqual(["directors d1:61000", "attached", "drained patching", "undrained"]);
@@ -154,7 +154,7 @@ describe("AttachSession", () => {
     void session.announceDrain("stopping").then(() => (confirmed = true));
     await world.advance(500);
     const early = confirmed;
-    director.send({ kind: "drain", reason: "stopping" });
+    director.send({ kind: "drain", reason: "stopping", force: false });
     await world.advance(0);
     expect([early, confirmed]).toEqual([false, true]);
     expect(told.filter((line) => line.startsWith("drained"))).toEqual([]);

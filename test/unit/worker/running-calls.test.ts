@@ -3,7 +3,7 @@ import type { IncomingCall } from "../../../src/core/call";
 import { AdmittedCall } from "../../../src/worker/admitted-call";
 import { RunningCalls } from "../../../src/worker/running-calls";
 
-const newCall = () => new AdmittedCall({} as IncomingCall, () => {});
+const newCall = () => new AdmittedCall({} as IncomingCall, { draining: AbortSignal.any([]), ended: () => {} });
 
 describe("Running calls", () => {
   it("are those that were added and not removed, in whatever order calls end", () => {
