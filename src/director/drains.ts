@@ -98,7 +98,8 @@ export class Drains {
     if (!serving && inFlight === 0) return { phase: "complete", detail: "no call is in flight" }; // D1
     const away = record.state === "suspect" ? `as of its last heartbeat: it is suspect (${record.stateReason})` : "";
     if (intent.deadlineUnixMs > 0 && this.#parts.clock.wallMs() >= intent.deadlineUnixMs) {
-      const forced = by === "worker" ? "the calls are being ended" : "it has no worker of ours that could end its calls";
+      const forced =
+        by === "worker" ? "the calls are being ended" : "it has no worker of ours that could end its calls";
       return { phase: "deadline-passed", detail: away || (intent.force ? forced : "the calls may go on") };
     }
     if (serving) return { phase: "taking-out", detail: away || "waiting until no director picks it" };
@@ -112,11 +113,16 @@ export class Drains {
     const isForeign = record !== undefined && (record.liveness.kind === "reported" || !record.dataKeepalive);
     const local = localOf(memberId);
     if (isForeign) return { serving: false, inFlight: Math.max(own, local?.load.inFlight ?? 0), by: "director" };
-    if (local?.lastBeatMs !== undefined) return { serving: local.serving, inFlight: local.load.inFlight, by: "worker" };
+    if (local?.lastBeatMs !== undefined) return this.#worker(local.serving, local.load.inFlight, own);
     const report = view.drain(memberId);
     const counts = report?.drainSetAtUnixMs === intent.setAtUnixMs && report.incarnation === record?.incarnation; // D2
-    if (report && counts) return { serving: report.serving, inFlight: report.inFlight, by: "worker" };
+    if (report && counts) return this.#worker(report.serving, report.inFlight, own);
     return { serving: true, inFlight: own, by: "director" };
+  }
+
+  /** While calls can still begin, those that began here since the last heartbeat are known to run as well. */
+  #worker(serving: boolean, measured: number, own: number): Measure {
+    return { serving, inFlight: serving ? Math.max(measured, own) : measured, by: "worker" };
   }
 
   #share(memberId: string, intent: Intent): void {

@@ -69,7 +69,8 @@ function decode<T>(value: Uint8Array): T {
 export function readFact(key: string, value: Uint8Array | undefined): ClusterFact | undefined {
   const json = <T>() => (value === undefined ? undefined : decode<T>(value));
   if (key.startsWith(MEMBERS)) return { kind: "member", id: key.slice(MEMBERS.length), value: json<MemberRecord>() };
-  if (key.startsWith(INTENTS)) return { kind: "intent", id: key.slice(INTENTS.length), value: intentOf(json<Intent>()) };
+  if (key.startsWith(INTENTS))
+    return { kind: "intent", id: key.slice(INTENTS.length), value: intentOf(json<Intent>()) };
   if (key.startsWith(DRAINS)) return { kind: "drain", id: key.slice(DRAINS.length), value: json<DrainReport>() };
   if (key.startsWith(DIRECTORS))
     return { kind: "director", id: key.slice(DIRECTORS.length), value: json<DirectorRecord>() };

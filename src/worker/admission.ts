@@ -77,5 +77,4 @@ export class Admission implements AdmittedBy {
     if (this.#slots === 0 || this.#running.count < this.#slots) return undefined;
     return new FabricError("WORKER_FULL", `all ${this.#slots} slots are in use`);
   }
-
 }

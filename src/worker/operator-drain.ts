@@ -78,6 +78,7 @@ export class OperatorDrain {
     const { stop } = running;
     const { reason } = running.order;
     signal.begin(`worker ${label} is drained: ${reason}`); // O1
+    this.#parts.beat();
     await this.#parts.outOfRouting(stop.signal);
     if (stop.signal.aborted) return;
     this.#parts.refuse(new FabricError("WORKER_DRAINING", `worker ${label} is drained: ${reason}`));
