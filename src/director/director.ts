@@ -1,22 +1,16 @@
 import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
-import type { PolicyRegistry } from "../balancing/policy-registry";
 import { parseSocketAddress } from "../core/address";
-import type { Connection, IncomingCall } from "../core/call";
-import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
-import type { Logger } from "../core/logger";
-import type { Intent, MemberRecord } from "../core/member";
-import type { Random } from "../core/random";
-import type { MembershipOptions } from "../membership/membership-options";
+import type { Intent } from "../core/member";
 import type { Leader } from "../store/election";
-import type { Session, Store } from "../store/store";
+import type { Session } from "../store/store";
 import { acceptAttach, ATTACH_PATH } from "../wire/attach-stream";
-import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { Assignments } from "./assignments";
 import { AttachService } from "./attach-service";
 import { CallRouter, Shortage } from "./call-router";
 import { ClusterView } from "./cluster-view";
+import type { DirectorParts } from "./director-parts";
 import { directorService } from "./director-service";
 import { Drains } from "./drains";
 import { DirectorSession } from "./director-session";
@@ -31,65 +25,11 @@ import { NO_RELAYS, type Relays } from "./relays";
 import { relaySource } from "./relay-source";
 import { ServiceContracts } from "./service-contracts";
 import { Sessions } from "./sessions";
+import { shutDown } from "./shutdown";
 import { displayName, followView } from "./view-follower";
 import { WorkerPool, type PooledEndpoint } from "./worker-pool";
 
-/** Settled settings of a director. */
-export interface DirectorConfig {
-  readonly directorId: string;
-  readonly clusterId: string;
-  /** Where to listen; port 0 takes a free one. */
-  readonly address: string;
-  /** What others dial; "" takes the bound address. */
-  readonly advertiseAddress: string;
-  readonly sessionTtlMs: number;
-  /** Default policy until SetBalancing says otherwise. */
-  readonly balancer: string;
-  readonly slowStartMs: number;
-  readonly queueMax: number;
-  readonly queueTimeoutMs: number;
-  readonly attemptsMax: number;
-  readonly retryBufferBytes: number;
-  readonly retryMemoryBytes: number;
-  readonly assignmentTtlMs: number;
-  readonly drainTimeoutMs: number;
-  /** Of the certificate that callers are shown; absent or "" for plain text. Named in the log; the server has them. */
-  readonly tlsCertFile?: string;
-  readonly tlsKeyFile?: string;
-  /** Where the unix sockets of workers may be; absent or "" for nowhere. */
-  readonly workerSocketDir?: string;
-}
-
-/** The director's port. */
-export interface DirectorServer {
-  handle(path: string, handler: (call: IncomingCall) => void): void;
-  handleUnknown(handler: (call: IncomingCall) => void): void;
-  listen(address: string, field: string): Promise<string>;
-  drain(): Promise<void>;
-  close(): void;
-}
-
-export interface DirectorParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly config: DirectorConfig;
-  readonly version: string;
-  readonly membership: MembershipOptions;
-  readonly registry: PolicyRegistry;
-  /** Closed by the director when it stops. */
-  readonly store: Store;
-  readonly server: DirectorServer;
-  /** Default: none, calls come to `server`. */
-  readonly relays?: Relays;
-  /** What reflection answers from. */
-  readonly catalog: DescriptorCatalog;
-  connect(address: string, record: MemberRecord): Connection;
-  newId(): string;
-  loopLagMs(): number;
-  /** Told when the director begins and ceases to take calls, and whenever the services it can relay to change. */
-  onServing?(serving: boolean, services: ReadonlySet<string>): void;
-}
+export type { DirectorConfig, DirectorParts, DirectorServer } from "./director-parts";
 
 /** How long a director that starts waits for the store before it serves with what it knows: nothing. */
 const STORE_PATIENCE_MS = 5_000;
@@ -101,7 +41,10 @@ const STORE_PATIENCE_MS = 5_000;
  */
 export class Director {
   readonly #parts: DirectorParts;
+  /** It is stopping: whoever watches goes elsewhere. */
   readonly #stop = new AbortController();
+  /** Its last call has ended. */
+  readonly #end = new AbortController();
   readonly #view: ClusterView;
   readonly #writer: MemberWriter;
   readonly #session: DirectorSession;
@@ -255,7 +198,7 @@ export class Director {
     parseSocketAddress(config.address, "DIRECTOR_ADDR");
     this.#startedAtUnixMs = Math.floor(clock.wallMs());
     const { signal } = this.#stop;
-    this.#background("the watch of the store", this.#view.run(signal));
+    this.#background("the watch of the store", this.#view.run(this.#end.signal));
     await Promise.race([this.#view.whenLoaded(), clock.sleep(STORE_PATIENCE_MS, signal)]);
     this.#mount();
     const bound = await server.listen(config.address, "DIRECTOR_ADDR");
@@ -282,24 +225,33 @@ export class Director {
   }
 
   async #shutDown(graceMs: number): Promise<void> {
-    const { server, clock, store, logger, config } = this.#parts;
-    logger.info(`🚪 stopping: ${this.#dispatcher.counts.inFlight} calls in flight`);
+    const { server, store, logger, config } = this.#parts;
+    const stopping = new FabricError("DIRECTOR_STOPPING", `director ${config.directorId} is stopping`);
     this.#parts.onServing?.(false, this.#services());
-    await this.#leadership?.stop();
     this.#attach.stop();
-    this.#membership.stop();
-    this.#stop.abort();
-    this.#sessions.closeAll(new FabricError("DIRECTOR_STOPPING", `director ${config.directorId} is stopping`));
-    const patience = new AbortController();
-    await Promise.race([server.drain(), clock.sleep(graceMs, patience.signal).catch(() => {})]);
-    patience.abort();
-    this.#dispatcher.close(new FabricError("DIRECTOR_STOPPING", `director ${config.directorId} is stopping`));
+    await shutDown(
+      {
+        ...this.#parts,
+        inFlight: () => this.#dispatcher.counts.inFlight + this.#relays.calls().inFlight,
+        leaveCluster: async () => {
+          await Promise.all([this.#leadership?.stop(), this.#session.leave()]);
+        },
+        sendAway: () => {
+          this.#membership.stop();
+          this.#stop.abort();
+          this.#sessions.closeAll(stopping);
+        },
+        drainPort: () => server.drain(),
+        endCalls: () => this.#dispatcher.close(stopping),
+      },
+      graceMs,
+    );
     server.close();
+    this.#end.abort();
     this.#assignments.releaseAll();
     this.#pool.close();
     this.#contracts.stop();
     this.#writer.stop();
-    await this.#session.leave();
     await store.close();
     await Promise.allSettled(this.#tasks);
     logger.info("👋 director stopped");

@@ -1,0 +1,67 @@
+import type { PolicyRegistry } from "../balancing/policy-registry";
+import type { Connection, IncomingCall } from "../core/call";
+import type { Clock } from "../core/clock";
+import type { Logger } from "../core/logger";
+import type { MemberRecord } from "../core/member";
+import type { Random } from "../core/random";
+import type { MembershipOptions } from "../membership/membership-options";
+import type { Store } from "../store/store";
+import type { DescriptorCatalog } from "../wire/descriptor-catalog";
+import type { Relays } from "./relays";
+
+/** Settled settings of a director. */
+export interface DirectorConfig {
+  readonly directorId: string;
+  readonly clusterId: string;
+  /** Where to listen; port 0 takes a free one. */
+  readonly address: string;
+  /** What others dial; "" takes the bound address. */
+  readonly advertiseAddress: string;
+  readonly sessionTtlMs: number;
+  /** Default policy until SetBalancing says otherwise. */
+  readonly balancer: string;
+  readonly slowStartMs: number;
+  readonly queueMax: number;
+  readonly queueTimeoutMs: number;
+  readonly attemptsMax: number;
+  readonly retryBufferBytes: number;
+  readonly retryMemoryBytes: number;
+  readonly assignmentTtlMs: number;
+  readonly drainTimeoutMs: number;
+  /** Of the certificate that callers are shown; absent or "" for plain text. Named in the log; the server has them. */
+  readonly tlsCertFile?: string;
+  readonly tlsKeyFile?: string;
+  /** Where the unix sockets of workers may be; absent or "" for nowhere. */
+  readonly workerSocketDir?: string;
+}
+
+/** The director's port. */
+export interface DirectorServer {
+  handle(path: string, handler: (call: IncomingCall) => void): void;
+  handleUnknown(handler: (call: IncomingCall) => void): void;
+  listen(address: string, field: string): Promise<string>;
+  drain(): Promise<void>;
+  close(): void;
+}
+
+export interface DirectorParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly config: DirectorConfig;
+  readonly version: string;
+  readonly membership: MembershipOptions;
+  readonly registry: PolicyRegistry;
+  /** Closed by the director when it stops. */
+  readonly store: Store;
+  readonly server: DirectorServer;
+  /** Default: none, calls come to `server`. */
+  readonly relays?: Relays;
+  /** What reflection answers from. */
+  readonly catalog: DescriptorCatalog;
+  connect(address: string, record: MemberRecord): Connection;
+  newId(): string;
+  loopLagMs(): number;
+  /** Told when the director begins and ceases to take calls, and whenever the services it can relay to change. */
+  onServing?(serving: boolean, services: ReadonlySet<string>): void;
+}
