@@ -1,19 +1,19 @@
 import type { CancelTimer, Clock } from "../core/clock";
+import type { Cancellation } from "../core/cancellation";
+import { sleepOn } from "./sleep-on";
+import { TimerHeap, type HeapTimer } from "./timer-heap";
 
-interface Timer {
-  readonly dueMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
+/** Taken when this loads, so that a test framework's fake timers do not stop it. */
+const nextTurn = setImmediate;
 
 /**
  * A clock that a test moves. `advance` runs every timer that falls due, in due order and at its own time, and lets promises
  * settle in between, so a loop that sleeps 100 ms three times runs three times inside `advance(300)`.
  */
 export class ManualClock implements Clock {
+  readonly #timers = new TimerHeap();
   #nowMs: number;
   #wallOffsetMs: number;
-  #timers: Timer[] = [];
   #order = 0;
 
   constructor(options: { startMs?: number; wallMs?: number } = {}) {
@@ -35,48 +35,34 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): CancelTimer {
-    const timer: Timer = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run: callback };
+    const dueMs = this.#nowMs + Math.max(0, delayMs);
+    const timer: HeapTimer = { dueMs, order: this.#order++, run: callback, cancelled: false };
     this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
+    return () => this.#timers.cancel(timer);
   }
 
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const onAbort = () => {
-        cancel();
-        reject(signal?.reason as Error);
-      };
-      const cancel = this.after(delayMs, () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      });
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+  sleep(delayMs: number, signal?: Cancellation): Promise<void> {
+    return sleepOn(this, delayMs, signal);
   }
 
   /** Timers waiting; for tests that claim that nothing is left behind. */
   get pendingTimers(): number {
-    return this.#timers.length;
+    return this.#timers.size;
   }
 
+  /**
+   * Moves on by that time. What a timer started is settled before the next one runs: promises to their end, and, before time
+   * moves on to another instant, one turn of `setImmediate` too. Real I/O is not waited for.
+   */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
     await settle();
     for (;;) {
-      const due = this.#timers
-        .filter((timer) => timer.dueMs <= endMs)
-        .sort((a, b) => a.dueMs - b.dueMs || a.order - b.order)[0];
+      const due = this.#timers.popDue(endMs);
       if (!due) break;
-      this.#timers = this.#timers.filter((timer) => timer !== due);
       this.#nowMs = Math.max(this.#nowMs, due.dueMs);
       due.run();
-      await settle();
+      await new Promise<void>((resolve) => void nextTurn(resolve));
     }
     this.#nowMs = endMs;
     await settle();
@@ -85,5 +71,5 @@ export class ManualClock implements Clock {
 
 /** Lets promises that are ready, and those that they make ready, settle. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => void nextTurn(resolve));
 }

@@ -6,7 +6,8 @@ import { FabricError, type ErrorCode } from "../core/errors";
 import { Status } from "../core/status";
 import { toGrpcMetadata } from "../wire/metadata";
 import { endOfStatus } from "../wire/status-mapping";
-import { MemoryLane, type MemoryPipe } from "./memory-pipe";
+import { MemoryLane } from "./memory-lane";
+import type { MemoryPipe } from "./memory-pipe";
 
 /** What a call needs of the connection that carries it. */
 export interface CallCarrier {
@@ -14,6 +15,8 @@ export interface CallCarrier {
   readonly toClient: MemoryPipe;
   readonly serverClock: Clock;
   readonly clientAddress: string;
+  /** The answer begins. True: it is lost, and in a moment the connection too. */
+  losesAnswer(path: string): boolean;
   /** Hands the call to the server's handler. */
   arrived(call: IncomingCall): void;
   /** Neither side wants anything of the call any more. */
@@ -35,6 +38,8 @@ export class MemoryCall {
   #cancelServerDeadline: CancelTimer = () => {};
   #serving: IncomingListener | undefined;
   #headersReceived = false;
+  #headersSent = false;
+  #answerLost = false;
 
   constructor(start: CallStart, listener: CallListener, clock: Clock, settled: (what: string) => void) {
     this.#start = start;
@@ -146,11 +151,14 @@ export class MemoryCall {
       send: (bytes) => {
         if (this.#serverOver) return true;
         this.#sendHeaders(new CallMetadata());
+        if (this.#answerLost) return true;
         return this.#answers!.send(() => this.#toClient((to) => to.message(bytes)), 1);
       },
       finish: ({ status, message, trailers }) => {
         if (this.#serverOver) return;
+        this.#beginAnswer();
         this.#endServer();
+        if (this.#answerLost) return;
         const details = new CallMetadata();
         details.append("content-type-of-peer", "application/grpc");
         for (const [key, value] of trailers.entries()) details.append(key, value);
@@ -169,10 +177,16 @@ export class MemoryCall {
     });
   }
 
-  #headersSent = false;
+  #beginAnswer(): void {
+    if (this.#headersSent) return;
+    this.#headersSent = true;
+    this.#answerLost = this.#carrier!.losesAnswer(this.path);
+  }
+
   #sendHeaders(headers: CallMetadata): void {
     if (this.#serverOver || this.#headersSent) return;
-    this.#headersSent = true;
+    this.#beginAnswer();
+    if (this.#answerLost) return;
     this.#answers!.send(
       () =>
         this.#toClient((to) => {

@@ -20,14 +20,18 @@ import { inferenceService } from "../worker/services/inference-service";
 import { TASKS } from "../worker/tasks";
 import { ownThread, type ServedService } from "../worker/service-host";
 import { Worker, type WorkerConfig } from "../worker/worker";
-import { FaultyStore } from "./faulty-store";
+import { FaultyStore, type Faults } from "./faulty-store";
 import { ManualClock } from "./manual-clock";
 import { MemoryNetwork, type MemoryHost } from "./memory-network";
+import type { NetworkConditions } from "./network-conditions";
 import { StoreClient } from "./store-client";
+import { StoreServer } from "./store-server";
 
 export const HEARTBEAT_MS = 1_000;
 const KEEPALIVE_MS = 2_000;
-const NO_FAULTS = { refuseRatio: 0, loseAnswerRatio: 0, cutRatio: 0, delayMaxMs: 0 };
+const NO_FAULTS: Faults = { refuseRatio: 0, loseAnswerRatio: 0, cutRatio: 0, delayMaxMs: 0 };
+/** The process that the store is on: a name for the network's faults. */
+export const STORE_HOST = "store";
 const OUTAGE = { ...NO_FAULTS, refuseRatio: 1 };
 
 const CONTRACT = DescriptorSet.parse(FILE_DESCRIPTOR_SET).subset([
@@ -79,23 +83,37 @@ export class MemoryCluster {
   readonly #random: Random;
   readonly #taps: ClusterTaps;
   readonly #store: FaultyStore;
+  readonly #storeServer: StoreServer;
+  #storeFaults = NO_FAULTS;
   readonly #storeClients = new Map<string, StoreClient>();
   readonly #closing: (() => Promise<unknown>)[] = [];
   #ids = 0;
 
-  private constructor(clock: ManualClock, random: Random, store: Store, taps: ClusterTaps) {
-    this.clock = clock;
-    this.#random = random;
-    this.#taps = taps;
-    this.network = new MemoryNetwork(clock, this.#fork());
+  private constructor(
+    parts: { clock: ManualClock; network: MemoryNetwork; random: Random; taps: ClusterTaps },
+    store: Store,
+  ) {
+    this.clock = parts.clock;
+    this.network = parts.network;
+    this.#random = parts.random;
+    this.#taps = parts.taps;
+    const { clock } = this.network.host(STORE_HOST);
     this.#store = new FaultyStore(store, { clock, random: this.#fork(), faults: NO_FAULTS });
+    this.#storeServer = new StoreServer(this.#store, clock);
   }
 
-  static async open(seed = 1, taps: ClusterTaps = {}): Promise<MemoryCluster> {
+  static async open(
+    seed = 1,
+    taps: ClusterTaps = {},
+    conditions: Partial<NetworkConditions> = {},
+  ): Promise<MemoryCluster> {
     const random = seededRandom(seed);
     const clock = new ManualClock();
-    const store = await openStore({ engine: "embedded" }, { clock, random, logger: linesInto([]) });
-    return new MemoryCluster(clock, random, store, taps);
+    const network = new MemoryNetwork(clock, forkOf(random), conditions);
+    const storeClock = network.host(STORE_HOST).clock;
+    const parts = { clock: storeClock, random: forkOf(random), logger: linesInto([]) };
+    const store = await openStore({ engine: "embedded" }, parts);
+    return new MemoryCluster({ clock, network, random, taps }, store);
   }
 
   /** The shared record, as nobody's client sees it. */
@@ -103,15 +121,30 @@ export class MemoryCluster {
     return this.#store;
   }
 
-  /** Refuses every operation on the store, until `endStoreOutage`. */
+  /** Refuses every operation on the store, until `endStoreOutage`. Its leases do not run out meanwhile, but nobody can renew one. */
   beginStoreOutage(): void {
     this.network.note("store outage");
     this.#store.faults = OUTAGE;
+    this.#storeServer.away = true;
   }
 
   endStoreOutage(): void {
     this.network.note("store back");
-    this.#store.faults = NO_FAULTS;
+    this.#store.faults = this.#storeFaults;
+    this.#storeServer.away = false;
+  }
+
+  /** How often the store refuses, loses an answer after the deed (S6), breaks a watch, or is slow; from now on. */
+  degradeStore(change: Partial<Faults>): void {
+    this.network.note(`degrade store ${JSON.stringify(change)}`);
+    this.#storeFaults = { ...this.#storeFaults, ...change };
+    this.#store.faults = this.#storeFaults;
+  }
+
+  /** Ends what a director has leased at the store, and with it its keys, as if it had not renewed. It learns of that by itself. */
+  async loseLeases(name: string): Promise<void> {
+    this.network.note(`lose leases ${name}`);
+    await this.#within("the leases end", this.#storeClients.get(name)?.loseLeases() ?? Promise.resolve());
   }
 
   /** Starts a director at `name`:61000. The same name again is the same director, started anew. */
@@ -157,11 +190,18 @@ export class MemoryCluster {
       loopLagMs: () => 0,
     });
     this.#closing.push(() => director.stop({ graceMs: 0 }));
-    const rpc = typedClient(
-      DirectorServiceDefinition,
-      this.network.connect(this.network.host("operator"), address, { keepaliveMs: 0 }),
-    );
-    return { director, address, host, rpc, started: director.start() };
+    const connectOperator = () => this.network.connect(this.network.host("operator"), address, { keepaliveMs: 0 });
+    let rpc: TypedClient<DirectorServiceDefinition> | undefined;
+    return {
+      director,
+      address,
+      host,
+      // Not before it is used: an attempt to connect that comes before the director listens fails, and the next one takes its time.
+      get rpc() {
+        return (rpc ??= typedClient(DirectorServiceDefinition, connectOperator()));
+      },
+      started: director.start(),
+    };
   }
 
   /** Starts a worker at `name`:7000. The same name again is the same worker, started anew. */
@@ -266,9 +306,10 @@ export class MemoryCluster {
   }
 
   /** Kills the process without a word; what hung on its leases goes when they run out. */
-  async crash(name: string): Promise<void> {
-    this.network.crash(name);
-    await this.#storeClients.get(name)?.close();
+  async crash(name: string, options: { readonly silently?: boolean } = {}): Promise<void> {
+    this.network.crash(name, options);
+    this.#storeClients.get(name)?.abandon();
+    await this.clock.advance(0);
   }
 
   /** Lets time pass until the condition holds; rejects, naming the claim, when it does not within `withinMs`. */
@@ -316,7 +357,13 @@ export class MemoryCluster {
   }
 
   #storeClient(host: MemoryHost): Store {
-    const client = new StoreClient(this.#store, host, (delayMs, action) => void this.clock.after(delayMs, action));
+    const store = this.network.host(STORE_HOST);
+    const client = new StoreClient({
+      host,
+      server: this.#storeServer,
+      toServer: this.network.pipe(host, store),
+      toClient: this.network.pipe(store, host),
+    });
     this.#storeClients.set(host.name, client);
     return client;
   }
@@ -326,13 +373,17 @@ export class MemoryCluster {
   }
 
   #fork(): Random {
-    return seededRandom(this.#random.below(2 ** 32));
+    return forkOf(this.#random);
   }
 
   #newId(): string {
     this.#ids += 1;
     return `id-${this.#ids}`;
   }
+}
+
+function forkOf(random: Random): Random {
+  return seededRandom(random.below(2 ** 32));
 }
 
 function spying(service: ServedService, onCall: WorkerOptions["onCall"]): ServedService {

@@ -1,8 +1,9 @@
 import type { CallListener, CallStart, Connection, OutgoingCall } from "../core/call";
 import type { CancelTimer } from "../core/clock";
 import { MemoryCall } from "./memory-call";
+import type { MemoryHost } from "./memory-host";
 import type { MemoryLink } from "./memory-link";
-import type { MemoryHost, MemoryNetwork } from "./memory-network";
+import type { MemoryNetwork } from "./memory-network";
 
 const RECONNECT_MS = 200;
 /** How long an attempt to connect may take: a peer that accepts and stays silent must not hold it for ever. */

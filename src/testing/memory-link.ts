@@ -1,5 +1,6 @@
 import type { CallCarrier, MemoryCall } from "./memory-call";
-import type { MemoryHost, MemoryNetwork } from "./memory-network";
+import type { MemoryHost } from "./memory-host";
+import type { MemoryNetwork } from "./memory-network";
 import type { MemoryPipe } from "./memory-pipe";
 import type { MemoryServer } from "./memory-server";
 
@@ -56,6 +57,7 @@ export class MemoryLink {
       toClient: this.toClient,
       serverClock: this.server.clock,
       clientAddress: `${this.client.name}:${this.id}`,
+      losesAnswer: (path) => this.#network.losesAnswer(this, path),
       arrived: (incoming) => {
         if (this.#serverUp) this.target.take(incoming);
       },
@@ -80,6 +82,25 @@ export class MemoryLink {
     if (!this.#serverUp) return;
     this.#serverUp = false;
     for (const call of [...this.#calls]) call.serverBroken();
+    this.#forgetIfDown();
+  }
+
+  /** Both ends learn at once that the connection is gone. */
+  reset(reason: string): void {
+    this.breakClient(reason);
+    this.breakServer();
+  }
+
+  /** A process at its end died: it learns nothing, and the other end is told by its kernel, or by nobody. */
+  abandon(host: MemoryHost, silently: boolean): void {
+    if (this.client === host) {
+      if (!silently) this.toServer.send(() => this.breakServer());
+      this.#clientUp = false;
+    }
+    if (this.server === host) {
+      if (!silently) this.toClient.send(() => this.breakClient("connection reset"));
+      this.#serverUp = false;
+    }
     this.#forgetIfDown();
   }
 

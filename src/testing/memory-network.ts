@@ -3,19 +3,14 @@ import { FabricError } from "../core/errors";
 import type { Random } from "../core/random";
 import { HostClock } from "./host-clock";
 import { MemoryConnection } from "./memory-connection";
+import { hostOf, type MemoryHost } from "./memory-host";
 import { MemoryLink } from "./memory-link";
 import { MemoryPipe } from "./memory-pipe";
 import { MemoryServer } from "./memory-server";
+import { GOOD_NETWORK, happens, networkConditions, packetMs, type NetworkConditions } from "./network-conditions";
+import type { NetworkPath } from "./network-path";
 
-/** A process: what runs on it stops when it is frozen, and ends when it crashes. Its name is the host part of its addresses. */
-export interface MemoryHost {
-  readonly name: string;
-  readonly clock: HostClock;
-  frozen: boolean;
-  dead: boolean;
-}
-
-const hostOf = (address: string) => address.slice(0, address.lastIndexOf(":"));
+export type { MemoryHost } from "./memory-host";
 
 /**
  * A network of the seams Connection and IncomingCall on a virtual clock. Packets keep their order on a connection and take a
@@ -27,13 +22,16 @@ export class MemoryNetwork {
   readonly #hosts = new Map<string, MemoryHost>();
   readonly #servers = new Map<string, MemoryServer>();
   readonly #links = new Set<MemoryLink>();
-  readonly #blocked = new Set<string>();
+  readonly #otherPipes = new Set<MemoryPipe>();
+  readonly #paths = new Map<string, NetworkPath>();
   readonly #log: string[] = [];
+  #conditions: NetworkConditions;
   #linkCount = 0;
 
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: Clock, random: Random, conditions: Partial<NetworkConditions> = {}) {
     this.#clock = clock;
     this.#random = random;
+    this.#conditions = networkConditions(GOOD_NETWORK, conditions);
   }
 
   /** What happened, a line each, with its time. */
@@ -45,7 +43,8 @@ export class MemoryNetwork {
   host(name: string): MemoryHost {
     const known = this.#hosts.get(name);
     if (known && !known.dead) return known;
-    const host = { name, clock: new HostClock(this.#clock), frozen: false, dead: false };
+    if (known?.off) this.#resetLinksOf(known);
+    const host = { name, clock: new HostClock(this.#clock), frozen: false, dead: false, off: false };
     this.#hosts.set(name, host);
     return host;
   }
@@ -59,27 +58,36 @@ export class MemoryNetwork {
     return new MemoryConnection(this, host, address, options.keepaliveMs);
   }
 
+  /** Changes what the network does to packets from now on: everywhere, or on the way from one process to another only. */
+  degrade(change: Partial<NetworkConditions>, path?: { readonly from: string; readonly to: string }): void {
+    this.note(`degrade ${path ? `${path.from}>${path.to}` : "all"} ${JSON.stringify(change)}`);
+    if (!path) {
+      this.#conditions = networkConditions(this.#conditions, change);
+      return;
+    }
+    const known = this.#path(path.from, path.to);
+    known.conditions = networkConditions(known.conditions ?? this.#conditions, change);
+  }
+
   /** Resets the connections that `client` made to `server`. New ones may be made at once. */
   cut(client: string, server: string): void {
     this.note(`cut ${client} ${server}`);
     for (const link of [...this.#links]) {
-      if (link.client.name !== client || link.server.name !== server) continue;
-      link.breakClient("connection reset");
-      link.breakServer();
+      if (link.client.name === client && link.server.name === server) link.reset("connection reset");
     }
   }
 
   /** Nothing gets from one to the other, and nobody is told. */
   block(from: string, to: string): void {
     this.note(`block ${from} ${to}`);
-    this.#blocked.add(`${from}>${to}`);
+    this.#path(from, to).blocked = true;
   }
 
-  /** Ends one block; what it held back arrives. */
+  /** Ends one block. What was held back arrives. */
   unblock(from: string, to: string): void {
-    if (!this.#blocked.delete(`${from}>${to}`)) return;
     this.note(`unblock ${from} ${to}`);
-    for (const link of [...this.#links]) link.release();
+    this.#path(from, to).blocked = false;
+    this.#release();
   }
 
   partition(a: string, b: string): void {
@@ -87,11 +95,14 @@ export class MemoryNetwork {
     this.block(b, a);
   }
 
-  /** Ends every block. What was held back arrives. */
+  /** Ends every block, and what `degrade` did to single paths. What was held back arrives. */
   heal(): void {
     this.note("heal");
-    this.#blocked.clear();
-    for (const link of [...this.#links]) link.release();
+    for (const path of this.#paths.values()) {
+      path.blocked = false;
+      path.conditions = undefined;
+    }
+    this.#release();
   }
 
   /** Stops a process: it hears nothing and its timers wait. Its kernel still accepts what is sent. */
@@ -106,21 +117,19 @@ export class MemoryNetwork {
     this.note(`thaw ${name}`);
     const host = this.host(name);
     host.frozen = false;
-    for (const link of [...this.#links]) link.release();
+    this.#release();
     host.clock.thaw();
   }
 
-  /** Kills a process. Its kernel resets its connections. */
-  crash(name: string): void {
-    this.note(`crash ${name}`);
+  /** Kills a process. Its kernel resets its connections; `silently`, as when a machine loses its power, nobody does. */
+  crash(name: string, { silently = false }: { readonly silently?: boolean } = {}): void {
+    this.note(`crash ${name}${silently ? " silently" : ""}`);
     const host = this.host(name);
-    host.dead = true;
-    host.clock.kill();
     for (const [address, server] of this.#servers) if (server.host === host) this.#servers.delete(address);
-    for (const link of [...this.#links]) {
-      if (link.client === host) link.toServer.send(() => link.breakServer());
-      if (link.server === host) link.toClient.send(() => link.breakClient("connection reset"));
-    }
+    for (const link of [...this.#links]) link.abandon(host, silently);
+    host.dead = true;
+    host.off = silently;
+    host.clock.kill();
   }
 
   /** Connections that are up, or that one end still takes for it. */
@@ -130,10 +139,6 @@ export class MemoryNetwork {
 
   note(event: string): void {
     this.#log.push(`${this.#clock.monotonicMs()} ${event}`);
-  }
-
-  isBlocked(from: MemoryHost, to: MemoryHost): boolean {
-    return to.frozen || this.#blocked.has(`${from.name}>${to.name}`);
   }
 
   bind(address: string, server: MemoryServer): string {
@@ -150,19 +155,23 @@ export class MemoryNetwork {
     return [...this.#links].filter((link) => link.target === server);
   }
 
+  /** A direction of something that is no connection of gRPC: it is never reset. */
   pipe(from: MemoryHost, to: MemoryHost): MemoryPipe {
-    return new MemoryPipe({
-      clock: this.#clock,
-      delayMs: () => 1 + this.#random.below(3),
-      isBlocked: () => this.isBlocked(from, to),
-    });
+    const pipe = this.#pipe(from, to, () => false);
+    this.#otherPipes.add(pipe);
+    return pipe;
   }
 
   /** A handshake there and back. Tells of success or refusal; of silence, nothing. */
   dial(client: MemoryHost, address: string, connected: (link: MemoryLink) => void, refused: () => void): void {
-    const server = this.host(hostOf(address));
-    const toServer = this.pipe(client, server);
-    const toClient = this.pipe(server, client);
+    const server = this.#machine(hostOf(address));
+    let link: MemoryLink | undefined;
+    const reset = () => {
+      if (link) this.#clock.after(0, () => link!.reset("connection reset"));
+      return link !== undefined;
+    };
+    const toServer = this.#pipe(client, server, reset);
+    const toClient = this.#pipe(server, client, reset);
     toServer.send(() => {
       const target = this.#servers.get(address);
       if (!target) {
@@ -170,13 +179,65 @@ export class MemoryNetwork {
         return;
       }
       this.#linkCount += 1;
-      const link = new MemoryLink(this, this.#linkCount, client, target, toServer, toClient);
-      this.#links.add(link);
-      toClient.send(() => connected(link));
+      const made = new MemoryLink(this, this.#linkCount, client, target, toServer, toClient);
+      this.#links.add(made);
+      toClient.send(() => {
+        link = made;
+        connected(made);
+      });
     });
+  }
+
+  /** Decides whether the answer to a call is lost; then its connection is reset in a moment. */
+  losesAnswer(link: MemoryLink, path: string): boolean {
+    const { conditions = this.#conditions } = this.#path(link.server.name, link.client.name);
+    if (!happens(conditions.loseAnswerRatio, this.#random)) return false;
+    this.note(`lose answer ${link.server.name}>${link.client.name} ${path}`);
+    this.#clock.after(0, () => link.reset("connection reset"));
+    return true;
   }
 
   forget(link: MemoryLink): void {
     this.#links.delete(link);
+  }
+
+  #pipe(from: MemoryHost, to: MemoryHost, reset: () => boolean): MemoryPipe {
+    const path = this.#path(from.name, to.name);
+    return new MemoryPipe({
+      clock: this.#clock,
+      from,
+      to,
+      packetMs: () => {
+        const conditions = path.conditions ?? this.#conditions;
+        if (happens(conditions.resetRatio, this.#random) && reset()) return undefined;
+        return packetMs(conditions, this.#random);
+      },
+      isBlocked: () => path.blocked,
+    });
+  }
+
+  /** The process of that name, or, where a machine is off, the one that it had. */
+  #machine(name: string): MemoryHost {
+    const known = this.#hosts.get(name);
+    return known?.off ? known : this.host(name);
+  }
+
+  /** Who still holds a connection to a machine that was off is told by its kernel, once it is on again. */
+  #resetLinksOf(host: MemoryHost): void {
+    for (const link of [...this.#links]) {
+      if (link.client === host || link.server === host) link.reset("connection reset");
+    }
+  }
+
+  #path(from: string, to: string): NetworkPath {
+    const key = `${from}>${to}`;
+    let path = this.#paths.get(key);
+    if (!path) this.#paths.set(key, (path = { from, to, blocked: false, conditions: undefined }));
+    return path;
+  }
+
+  #release(): void {
+    for (const link of [...this.#links]) link.release();
+    for (const pipe of this.#otherPipes) pipe.release();
   }
 }

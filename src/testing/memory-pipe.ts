@@ -1,18 +1,25 @@
 import type { Clock } from "../core/clock";
+import type { MemoryHost } from "./memory-host";
 
 export interface MemoryPipeParts {
   readonly clock: Clock;
-  /** How long the next packet takes. */
-  delayMs(): number;
+  readonly from: MemoryHost;
+  readonly to: MemoryHost;
+  /** How long the next packet takes; undefined: the connection is reset instead, and nothing more is sent. */
+  packetMs(): number | undefined;
   /** While true, what arrives is held back, as TCP does for a path that lost its packets. */
   isBlocked(): boolean;
 }
 
-/** One direction of a connection: in order, late, and held back while something is in the way. */
+/**
+ * One direction of a connection: in order, late, and held back while the path is blocked or the receiver frozen. What a process
+ * sent before it died still arrives; what arrives for one that died is dropped.
+ */
 export class MemoryPipe {
   readonly #parts: MemoryPipeParts;
   readonly #held: (() => void)[] = [];
   #lastDueMs = 0;
+  #releasing = false;
   #closed = false;
 
   constructor(parts: MemoryPipeParts) {
@@ -20,105 +27,43 @@ export class MemoryPipe {
   }
 
   send(deliver: () => void): void {
-    if (this.#closed) return;
-    const { clock, delayMs, isBlocked } = this.#parts;
+    const { clock, from, packetMs } = this.#parts;
+    if (this.#closed || from.dead) return;
+    const delayMs = packetMs();
+    if (delayMs === undefined) return;
     const nowMs = clock.monotonicMs();
-    this.#lastDueMs = Math.max(nowMs + delayMs(), this.#lastDueMs);
+    this.#lastDueMs = Math.max(nowMs + delayMs, this.#lastDueMs);
     clock.after(this.#lastDueMs - nowMs, () => {
       if (this.#closed) return;
-      if (this.#held.length > 0 || isBlocked()) this.#held.push(deliver);
-      else deliver();
+      if (this.#held.length > 0 || this.#isInTheWay()) this.#held.push(deliver);
+      else this.#deliver(deliver);
     });
   }
 
-  /** Delivers what was held back, unless something is still in the way. */
+  /** Delivers what was held back, one after another, unless something is still in the way. */
   release(): void {
-    while (!this.#closed && !this.#parts.isBlocked()) {
+    if (this.#releasing || this.#held.length === 0) return;
+    this.#releasing = true;
+    this.#parts.clock.after(0, () => {
+      this.#releasing = false;
+      if (this.#closed || this.#isInTheWay()) return;
       const deliver = this.#held.shift();
       if (!deliver) return;
-      deliver();
-    }
+      this.#deliver(deliver);
+      this.release();
+    });
   }
 
   close(): void {
     this.#closed = true;
     this.#held.length = 0;
   }
-}
 
-/** Messages under way that the receiver has not taken: what HTTP/2 flow control and the buffers of both sides amount to. */
-const WINDOW_MESSAGES = 16;
-
-/**
- * The messages of one direction of a call, with flow control: a receiver that pauses stops its sender once the window is used up.
- * What comes after them (the half-close, the trailers) keeps its place.
- */
-export class MemoryLane {
-  readonly #forward: MemoryPipe;
-  readonly #backward: MemoryPipe;
-  readonly #drained: () => void;
-  readonly #waiting: { readonly deliver: () => void; readonly weight: 0 | 1 }[] = [];
-  readonly #inbox: { readonly deliver: () => void; readonly weight: 0 | 1 }[] = [];
-  #credit = WINDOW_MESSAGES;
-  #wantsDrain = false;
-  #paused: boolean;
-  #pumping = false;
-
-  constructor(forward: MemoryPipe, backward: MemoryPipe, options: { drained(): void; paused: boolean }) {
-    this.#forward = forward;
-    this.#backward = backward;
-    this.#drained = options.drained;
-    this.#paused = options.paused;
+  #isInTheWay(): boolean {
+    return this.#parts.to.frozen || this.#parts.isBlocked();
   }
 
-  /** `weight` 1 is a message, 0 what flow control does not count. False: wait for `drained`. */
-  send(deliver: () => void, weight: 0 | 1): boolean {
-    this.#waiting.push({ deliver, weight });
-    this.#flush();
-    const mayGoOn = this.#waiting.length === 0 && this.#credit > 0;
-    if (!mayGoOn) this.#wantsDrain = true;
-    return mayGoOn;
-  }
-
-  pause(): void {
-    this.#paused = true;
-  }
-
-  resume(): void {
-    this.#paused = false;
-    this.#pump();
-  }
-
-  #flush(): void {
-    for (;;) {
-      const next = this.#waiting[0];
-      if (!next || next.weight > this.#credit) return;
-      this.#waiting.shift();
-      this.#credit -= next.weight;
-      this.#forward.send(() => {
-        this.#inbox.push(next);
-        this.#pump();
-      });
-    }
-  }
-
-  #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    while (!this.#paused) {
-      const next = this.#inbox.shift();
-      if (!next) break;
-      next.deliver();
-      if (next.weight === 1) this.#backward.send(() => this.#credited());
-    }
-    this.#pumping = false;
-  }
-
-  #credited(): void {
-    this.#credit += 1;
-    this.#flush();
-    if (!this.#wantsDrain || this.#waiting.length > 0 || this.#credit === 0) return;
-    this.#wantsDrain = false;
-    this.#drained();
+  #deliver(deliver: () => void): void {
+    if (!this.#parts.to.dead) deliver();
   }
 }

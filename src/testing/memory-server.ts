@@ -1,7 +1,8 @@
 import type { IncomingCall } from "../core/call";
 import { CallMetadata } from "../core/call-metadata";
 import { Status } from "../core/status";
-import type { MemoryHost, MemoryNetwork } from "./memory-network";
+import type { MemoryHost } from "./memory-host";
+import type { MemoryNetwork } from "./memory-network";
 
 /** The serving side of an address: what a GrpcServer is on a real network. */
 export class MemoryServer {
