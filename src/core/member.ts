@@ -81,7 +81,7 @@ export const NO_LOAD: Load = {
 
 export type Tags = Readonly<Record<string, string>>;
 
-/** What a worker says of itself. Fixed for one life (incarnation) of the worker. */
+/** What a worker says of itself. Fixed for one life (incarnation) of the worker, but for `attachment`. */
 export interface MemberIdentity {
   /** Unique and stable across restarts. 1–128 characters of [A-Za-z0-9._:-]. */
   readonly memberId: string;
@@ -105,6 +105,20 @@ export interface MemberIdentity {
   readonly dataKeepalive: boolean;
   /** How it shows life: by beats on an Attach stream, or by ReportStatus within `ttlMs` (no agent of ours). */
   readonly liveness: { readonly kind: "attached" } | { readonly kind: "reported"; readonly ttlMs: number };
+  /** Which of the Attach streams of its life this is, from 1; absent or 0 from a member that does not count them. */
+  readonly attachment?: number;
+}
+
+/**
+ * Whether `one` tells of a later time in the member's life than `other`: a newer life, or a later Attach stream of the same. Both are
+ * counted by the worker alone, so directors that do not see each other agree on it.
+ */
+export function isLater(
+  one: Pick<MemberIdentity, "incarnation" | "attachment">,
+  other: Pick<MemberIdentity, "incarnation" | "attachment">,
+): boolean {
+  if (one.incarnation !== other.incarnation) return one.incarnation > other.incarnation;
+  return (one.attachment ?? 0) > (other.attachment ?? 0);
 }
 
 /** A member's record in the store: identity and what its home director judged. Written on transitions only. */

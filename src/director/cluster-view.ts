@@ -2,14 +2,32 @@ import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import { DEFAULT_INTENT, type Intent, type MemberRecord } from "../core/member";
 import type { Store, WatchEvent } from "../store/store";
-import { CLUSTER_PREFIX, KEYS, readFact, type ClusterFact, type DirectorRecord, type DrainReport } from "./records";
+import {
+  CLUSTER_PREFIX,
+  KEYS,
+  readFact,
+  type ClusterFact,
+  type DirectorRecord,
+  type DrainReport,
+  type Removal,
+} from "./records";
 
 /** One fact changed. `before` is what was in its place. */
 export interface FactChange<F extends ClusterFact = ClusterFact> {
   readonly fact: F;
   readonly before: F["value"];
-  /** Store revision of the change. */
+  /** Store revision of the change; of the last one before it for a change that the store does not know (`isLocal`). */
   readonly revision: number;
+  /** Only this director sees it so: the store was away, or says nothing about it. */
+  readonly isLocal?: boolean;
+  /** How a member ended whose record is gone. */
+  readonly ending?: Ending;
+}
+
+/** Why a member is no more: an operator wanted it so, or nobody vouches for it. */
+export interface Ending {
+  readonly kind: "removed" | "lost";
+  readonly reason: string;
 }
 
 interface Held {
@@ -30,12 +48,17 @@ interface Overlay {
  * - V1 each change is told once, in the order of revisions.
  * - V2 while the store is away, what local members do is laid over it, so that joins and deaths take effect; the overlay
  *   of a member ends when the watch has caught up with its write.
+ * - V3 a member whose record goes although nobody ended it was only held by the lease of its director. It stays, as an *orphan*,
+ *   until somebody writes it again or `endOrphan` is called.
  */
 export class ClusterView {
   readonly #store: Store;
   readonly #logger: Logger;
   readonly #held = new Map<string, Held>();
   readonly #overlays = new Map<string, Overlay>();
+  readonly #removals = new Map<string, Removal>();
+  readonly #orphans = new Set<string>();
+  readonly #orphanListeners: ((memberIds: readonly string[]) => void)[] = [];
   readonly #listeners: ((changes: readonly FactChange[]) => void)[] = [];
   readonly #members = new Map<string, MemberRecord>();
   readonly #intents = new Map<string, Intent>();
@@ -45,6 +68,8 @@ export class ClusterView {
   #revision = 0;
   #loadedRevision: number | undefined;
   #loaded: (() => void)[] | undefined = [];
+  /** To be told of. */
+  #newOrphans: string[] = [];
   #catchingUp: { readonly revision: number; readonly resolve: () => void }[] = [];
 
   constructor(store: Store, logger: Logger) {
@@ -59,6 +84,16 @@ export class ClusterView {
 
   get members(): ReadonlyMap<string, MemberRecord> {
     return this.#members;
+  }
+
+  /** Members without a record in the store (V3). They are among `members` too. */
+  get orphans(): ReadonlySet<string> {
+    return this.#orphans;
+  }
+
+  /** Removals that are remembered, by member. */
+  get removals(): ReadonlyMap<string, Removal> {
+    return this.#removals;
   }
 
   get directors(): ReadonlyMap<string, DirectorRecord> {
@@ -90,6 +125,11 @@ export class ClusterView {
 
   onChange(listener: (changes: readonly FactChange[]) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Told of members that have become orphans, after all changes of the moment. */
+  onOrphans(listener: (memberIds: readonly string[]) => void): void {
+    this.#orphanListeners.push(listener);
   }
 
   /** Store revision of the first snapshot; `undefined` until that has been read and told. */
@@ -125,7 +165,16 @@ export class ClusterView {
   /** Shows a local member as it is although the store has not taken it (V2). `undefined`: it is gone. */
   overlay(memberId: string, record: MemberRecord | undefined): void {
     this.#overlays.set(memberId, { record, untilRevision: undefined });
-    this.#tell([this.#setMember(memberId, record, this.#revision)]);
+    this.#orphans.delete(memberId);
+    const change = this.#setMember(memberId, record, this.#revision);
+    this.#tell([change && { ...change, isLocal: true }]);
+  }
+
+  /** Nothing speaks for the orphan any more. Does nothing for who is none. */
+  endOrphan(memberId: string, ending: Ending): void {
+    if (!this.#orphans.delete(memberId)) return;
+    const change = this.#setMember(memberId, undefined, this.#revision);
+    this.#tell([change && { ...change, isLocal: true, ending }]);
   }
 
   /** The store took the record at this revision: the overlay ends when the watch gets there. */
@@ -140,13 +189,14 @@ export class ClusterView {
     const changes: (FactChange | undefined)[] = [];
     if (event.kind === "snapshot") {
       const present = new Set(event.entries.map((entry) => entry.key));
-      for (const key of [...this.#held.keys()]) {
-        if (!present.has(key)) changes.push(this.#take(key, undefined, event.revision));
-      }
       for (const entry of event.entries) {
         if (this.modRevision(entry.key) !== entry.modRevision) {
           changes.push(this.#take(entry.key, entry.value, entry.modRevision));
         }
+      }
+      // After what is there: a removal explains why a record is not.
+      for (const key of [...this.#held.keys()]) {
+        if (!present.has(key)) changes.push(this.#take(key, undefined, event.revision));
       }
     } else {
       for (const change of event.changes) {
@@ -180,12 +230,15 @@ export class ClusterView {
     else this.#held.set(key, { value: fact.value, modRevision });
     switch (fact.kind) {
       case "member":
-        return this.#overlays.has(fact.id) ? undefined : this.#setMember(fact.id, fact.value, modRevision);
+        return this.#overlays.has(fact.id) ? undefined : this.#showStored(fact.id, fact.value, modRevision);
       case "intent":
         setOrDelete(this.#intents, fact.id, fact.value);
         break;
       case "drain":
         setOrDelete(this.#drains, fact.id, fact.value);
+        break;
+      case "removal":
+        setOrDelete(this.#removals, fact.id, fact.value);
         break;
       case "director":
         setOrDelete(this.#directors, fact.id, fact.value);
@@ -200,6 +253,27 @@ export class ClusterView {
     return { fact, before, revision: modRevision };
   }
 
+  /** Shows what the store says of a member, but for V3. */
+  #showStored(memberId: string, record: MemberRecord | undefined, revision: number): FactChange | undefined {
+    const shown = this.#members.get(memberId);
+    if (record) {
+      this.#orphans.delete(memberId);
+      // Written again under another lease: nothing has happened to it.
+      if (JSON.stringify(record) === JSON.stringify(shown)) return undefined;
+      return this.#setMember(memberId, record, revision);
+    }
+    if (!shown || shown.state === "dead" || shown.state === "left") return this.#setMember(memberId, record, revision);
+    const removal = this.#removals.get(memberId);
+    if (!removal || removal.incarnation < shown.incarnation) {
+      this.#orphans.add(memberId);
+      this.#newOrphans.push(memberId);
+      return undefined;
+    }
+    this.#orphans.delete(memberId);
+    const change = this.#setMember(memberId, undefined, revision);
+    return change && { ...change, ending: { kind: "removed", reason: removal.reason } };
+  }
+
   #setMember(memberId: string, record: MemberRecord | undefined, revision: number): FactChange | undefined {
     const before = this.#members.get(memberId);
     if (before === undefined && record === undefined) return undefined;
@@ -209,21 +283,21 @@ export class ClusterView {
 
   #endOverlays(): (FactChange | undefined)[] {
     const changes: (FactChange | undefined)[] = [];
-    for (const [memberId, { record, untilRevision }] of this.#overlays) {
+    for (const [memberId, { untilRevision }] of this.#overlays) {
       if (untilRevision === undefined || untilRevision > this.#revision) continue;
       this.#overlays.delete(memberId);
       const held = this.#held.get(KEYS.member(memberId));
       const stored = held?.value as MemberRecord | undefined;
-      if (JSON.stringify(stored) === JSON.stringify(record)) continue;
-      changes.push(this.#setMember(memberId, stored, held?.modRevision ?? this.#revision));
+      changes.push(this.#showStored(memberId, stored, held?.modRevision ?? this.#revision));
     }
     return changes;
   }
 
   #tell(changes: readonly (FactChange | undefined)[]): void {
     const told = changes.filter((change) => change !== undefined);
-    if (told.length === 0) return;
-    for (const listener of this.#listeners) listener(told);
+    if (told.length > 0) for (const listener of this.#listeners) listener(told);
+    const orphans = this.#newOrphans.splice(0).filter((memberId) => this.#orphans.has(memberId));
+    if (orphans.length > 0) for (const listener of this.#orphanListeners) listener(orphans);
   }
 }
 

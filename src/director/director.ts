@@ -19,6 +19,7 @@ import { Leadership } from "./leadership";
 import { MemberReport } from "./member-report";
 import { MemberWriter } from "./member-writer";
 import { MembershipHost } from "./membership-host";
+import { Orphans } from "./orphans";
 import { PoolLog } from "./pool-log";
 import { ELECTION_PREFIX, type DirectorRecord } from "./records";
 import { NO_RELAYS, type Relays } from "./relays";
@@ -54,6 +55,7 @@ export class Director {
   readonly #dispatcher: Dispatcher<PooledEndpoint>;
   readonly #pool: WorkerPool;
   readonly #contracts: ServiceContracts;
+  readonly #orphans: Orphans;
   readonly #report: MemberReport;
   readonly #drains: Drains;
   readonly #assignments: Assignments;
@@ -120,7 +122,15 @@ export class Director {
         void this.#membership.apply({ kind: "data-link", memberId, up, reason, address }),
       published: () => this.#published(),
     });
-    this.#report = new MemberReport(this.#view, this.#membership, this.#pool, () => clock.monotonicMs());
+    this.#orphans = new Orphans({
+      clock,
+      logger,
+      view: this.#view,
+      isLinked: (memberId) => this.#pool.endpoint(memberId)?.connection.isReady() ?? false,
+      isLocal: (memberId) => this.#membership.get(memberId) !== undefined,
+      rewrite: (memberId) => this.#membership.write(memberId),
+    });
+    this.#report = new MemberReport(this.#view, this.#membership, this.#pool, this.#orphans, () => clock.monotonicMs());
     this.#drains = new Drains({
       clock,
       logger,
@@ -251,6 +261,7 @@ export class Director {
     this.#assignments.releaseAll();
     this.#pool.close();
     this.#contracts.stop();
+    this.#orphans.stop();
     this.#writer.stop();
     await store.close();
     await Promise.allSettled(this.#tasks);
@@ -321,7 +332,7 @@ export class Director {
       directors: () => this.#directors(),
       revision: () => this.#view.revision,
       intent: (memberId): Intent => this.#view.intent(memberId),
-      stored: (memberId) => this.#view.members.get(memberId),
+      stored: (memberId) => this.#orphans.stored(memberId),
       hasDescriptors: (hash) => this.#contracts.has(hash),
       takeDescriptors: (hash, bytes) => this.#contracts.take(hash, bytes),
       unpublished: () => this.#pickedAnew(),

@@ -12,6 +12,8 @@ const WAITING_MAX = 1_000;
 /** An event, and the member after it where it is about one that exists. */
 export interface LoggedEvent extends MemberEvent {
   readonly record?: MemberRecord;
+  /** Only this director tells of it, at the revision of the event before: nobody can resume from just after it. */
+  readonly isLocal?: boolean;
 }
 
 /**
@@ -36,7 +38,9 @@ export class EventLog {
   watch(revision: number, signal: AbortSignal): AsyncIterable<LoggedEvent> {
     const queue = new MessageQueue<LoggedEvent>({ onReturn: () => stop() });
     const completeAfter = Math.max(this.#completeAfter, this.#view.loadedRevision ?? Infinity);
-    const resumable = revision > 0 && revision >= completeAfter && revision <= this.#view.revision;
+    const isKept = revision > 0 && revision >= completeAfter && revision <= this.#view.revision;
+    // What only this director saw has no revision of its own, so who says this one may have seen it or not.
+    const resumable = isKept && !this.#kept.some((event) => event.isLocal && event.revision === revision);
     const backlog = resumable ? this.#kept.filter((event) => event.revision > revision) : this.#present();
     for (const event of backlog) queue.push(event);
     const watcher = (event: LoggedEvent) => {
@@ -80,7 +84,7 @@ export class EventLog {
     for (const change of changes) {
       const described = describe(change);
       if (!described) continue;
-      const { fact, revision } = change;
+      const { fact, revision, isLocal } = change;
       const record = fact.kind === "member" ? fact.value : undefined;
       const event: LoggedEvent = {
         ...described,
@@ -88,6 +92,7 @@ export class EventLog {
         memberId: fact.kind === "member" || fact.kind === "intent" ? fact.id : "",
         atUnixMs: Math.floor(this.#clock.wallMs()),
         ...(record ? { record } : {}),
+        ...(isLocal ? { isLocal } : {}),
       };
       this.#kept.push(event);
       if (this.#kept.length > KEPT_MAX) this.#completeAfter = this.#kept.shift()?.revision ?? 0;
@@ -96,9 +101,10 @@ export class EventLog {
   }
 }
 
-function describe({ fact, before }: FactChange): { kind: MemberEventKind; detail: string } | undefined {
+function describe({ fact, before, ending }: FactChange): { kind: MemberEventKind; detail: string } | undefined {
   switch (fact.kind) {
     case "member":
+      if (ending) return { kind: ending.kind === "removed" ? "node-left" : "node-failed", detail: ending.reason };
       return describeMember(before as MemberRecord | undefined, fact.value);
     case "intent":
       return {
@@ -109,6 +115,7 @@ function describe({ fact, before }: FactChange): { kind: MemberEventKind; detail
       return { kind: "balancing-changed", detail: fact.value ?? "default" };
     case "leader":
       return { kind: "leader-changed", detail: fact.value?.directorId ?? "" };
+    case "removal":
     case "director":
     case "descriptors":
     case "drain":

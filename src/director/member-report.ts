@@ -3,6 +3,7 @@ import type { WireMember } from "../wire/contract";
 import { intentToWire, loadToWire, resourcesToWire, stateToWire, tagsToWire } from "../wire/member-codec";
 import type { ClusterView } from "./cluster-view";
 import type { MembershipHost } from "./membership-host";
+import type { Orphans } from "./orphans";
 import type { WorkerPool } from "./worker-pool";
 
 /** Members as this director sees them: the shared record, and what only it knows of those attached to it. */
@@ -10,12 +11,20 @@ export class MemberReport {
   readonly #view: ClusterView;
   readonly #membership: MembershipHost;
   readonly #pool: WorkerPool;
+  readonly #orphans: Pick<Orphans, "reason">;
   readonly #monotonicMs: () => number;
 
-  constructor(view: ClusterView, membership: MembershipHost, pool: WorkerPool, monotonicMs: () => number) {
+  constructor(
+    view: ClusterView,
+    membership: MembershipHost,
+    pool: WorkerPool,
+    orphans: Pick<Orphans, "reason">,
+    monotonicMs: () => number,
+  ) {
     this.#view = view;
     this.#membership = membership;
     this.#pool = pool;
+    this.#orphans = orphans;
     this.#monotonicMs = monotonicMs;
   }
 
@@ -40,7 +49,7 @@ export class MemberReport {
       address: record.address,
       incarnation: BigInt(record.incarnation),
       state: stateToWire(record.state),
-      stateReason: record.stateReason,
+      stateReason: this.#orphans.reason(record) ?? record.stateReason,
       stateSinceUnixMs: BigInt(record.stateSinceUnixMs),
       intent: intentToWire(this.#view.intent(memberId)),
       role: record.role,

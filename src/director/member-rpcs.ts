@@ -2,14 +2,14 @@ import { parseSelector } from "../balancing/selector";
 import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
 import { DEFAULT_INTENT, type Intent, type MemberIdentity } from "../core/member";
-import type { Store, Transaction } from "../store/store";
+import type { Operation, Store, Transaction } from "../store/store";
 import type { RegisterMemberRequest, DirectorServiceDefinition } from "../wire/contract";
 import { intentKindFromWire, loadFromWire, resourcesFromWire, stateFromWire, tagsFromWire } from "../wire/member-codec";
 import type { Handlers } from "../rpc/service/service-handlers";
 import { mistakesInIdentity } from "./hello-rules";
 import type { MemberReport } from "./member-report";
 import type { MembershipHost } from "./membership-host";
-import { encodeRecord, KEYS } from "./records";
+import { encodeRecord, KEYS, type Removal } from "./records";
 
 export interface MemberRpcsParts {
   readonly clock: Clock;
@@ -78,9 +78,19 @@ export function memberRpcs(parts: MemberRpcsParts): MemberRpcs {
     },
 
     removeMember: async ({ memberId, reason }) => {
-      recordOf(memberId);
-      membership.apply({ kind: "remove", memberId, reason: reason.slice(0, TEXT_MAX) || "removed by an operator" });
-      await durable("the intent was not deleted", () => store.commit(withoutDrain(memberId)));
+      const { incarnation } = recordOf(memberId);
+      const why = reason.slice(0, TEXT_MAX) || "removed by an operator";
+      const removal: Removal = { incarnation, reason: why, atUnixMs: Math.floor(clock.wallMs()) };
+      const operations: readonly Operation[] = [
+        { kind: "put", key: KEYS.removal(memberId), value: encodeRecord(removal) },
+        { kind: "delete", key: KEYS.member(memberId) },
+        ...withoutDrain(memberId).operations,
+      ];
+      const { revision } = await durable("the member was not removed", () =>
+        store.commit({ conditions: [], operations }),
+      );
+      membership.apply({ kind: "remove", memberId, reason: why });
+      await parts.caughtUp(revision);
       return {};
     },
 

@@ -4,7 +4,7 @@ import { Backoff } from "../core/backoff";
 import type { Clock } from "../core/clock";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
-import type { MemberRecord } from "../core/member";
+import { isLater, type MemberRecord } from "../core/member";
 import type { Random } from "../core/random";
 import type { Session, Store } from "../store/store";
 import type { ClusterView } from "./cluster-view";
@@ -137,7 +137,7 @@ export class MemberWriter {
   /** A higher incarnation is a newer life; a deletion must not touch what another director holds. */
   #isNewer(stored: MemberRecord, wanted: Wanted): boolean {
     if (!wanted) return stored.state !== "dead" && stored.state !== "left";
-    if (stored.incarnation !== wanted.incarnation) return stored.incarnation > wanted.incarnation;
+    if (isLater(stored, wanted) || isLater(wanted, stored)) return isLater(stored, wanted);
     // The same life at another director: what we last saw of it, its stream breaking here, is no news any more.
     const movedOn = wanted.state === "suspect" || wanted.state === "dead";
     return stored.homeDirectorId !== wanted.homeDirectorId && movedOn;

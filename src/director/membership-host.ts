@@ -75,6 +75,12 @@ export class MembershipHost {
     }
   }
 
+  /** Writes a local member again: its record went. */
+  write(memberId: string): void {
+    const member = this.#membership.get(memberId);
+    if (member) this.#parts.writer.put(member.record);
+  }
+
   /** Writes every local member again: the lease that held the records is gone. */
   writeAll(): void {
     for (const { record } of this.#membership.members()) this.#parts.writer.put(record);

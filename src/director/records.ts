@@ -9,6 +9,7 @@ export const ELECTION_PREFIX = `${CLUSTER_PREFIX}election/`;
 const MEMBERS = `${CLUSTER_PREFIX}members/`;
 const INTENTS = `${CLUSTER_PREFIX}intents/`;
 const DRAINS = `${CLUSTER_PREFIX}drains/`;
+const REMOVALS = `${CLUSTER_PREFIX}removals/`;
 const DIRECTORS = `${CLUSTER_PREFIX}directors/`;
 const DESCRIPTORS = `${CLUSTER_PREFIX}descriptors/`;
 
@@ -16,6 +17,7 @@ export const KEYS = {
   member: (memberId: string) => `${MEMBERS}${memberId}`,
   intent: (memberId: string) => `${INTENTS}${memberId}`,
   drain: (memberId: string) => `${DRAINS}${memberId}`,
+  removal: (memberId: string) => `${REMOVALS}${memberId}`,
   director: (directorId: string) => `${DIRECTORS}${directorId}`,
   descriptors: (hash: string) => `${DESCRIPTORS}${hash}`,
   balancing: `${CLUSTER_PREFIX}settings/balancing`,
@@ -40,11 +42,23 @@ export interface DrainReport {
   readonly inFlight: number;
 }
 
+/**
+ * An operator removed a member. Written together with the deletion of its record, so that everybody can tell that from a record that went
+ * with the lease of its director.
+ */
+export interface Removal {
+  /** The life that was removed; a later one is a new member. */
+  readonly incarnation: number;
+  readonly reason: string;
+  readonly atUnixMs: number;
+}
+
 /** A key of the shared record, decoded. `value` is undefined when the key is gone. */
 export type ClusterFact =
   | { readonly kind: "member"; readonly id: string; readonly value: MemberRecord | undefined }
   | { readonly kind: "intent"; readonly id: string; readonly value: Intent | undefined }
   | { readonly kind: "drain"; readonly id: string; readonly value: DrainReport | undefined }
+  | { readonly kind: "removal"; readonly id: string; readonly value: Removal | undefined }
   | { readonly kind: "director"; readonly id: string; readonly value: DirectorRecord | undefined }
   | { readonly kind: "descriptors"; readonly id: string; readonly value: Uint8Array | undefined }
   | { readonly kind: "balancing"; readonly id: ""; readonly value: string | undefined }
@@ -54,7 +68,9 @@ export type ClusterFact =
       readonly value: Pick<DirectorRecord, "directorId" | "address"> | undefined;
     };
 
-export function encodeRecord(record: MemberRecord | Intent | DrainReport | DirectorRecord | string): Uint8Array {
+export function encodeRecord(
+  record: MemberRecord | Intent | DrainReport | Removal | DirectorRecord | string,
+): Uint8Array {
   return Buffer.from(JSON.stringify(record), "utf8");
 }
 
@@ -72,6 +88,7 @@ export function readFact(key: string, value: Uint8Array | undefined): ClusterFac
   if (key.startsWith(INTENTS))
     return { kind: "intent", id: key.slice(INTENTS.length), value: intentOf(json<Intent>()) };
   if (key.startsWith(DRAINS)) return { kind: "drain", id: key.slice(DRAINS.length), value: json<DrainReport>() };
+  if (key.startsWith(REMOVALS)) return { kind: "removal", id: key.slice(REMOVALS.length), value: json<Removal>() };
   if (key.startsWith(DIRECTORS))
     return { kind: "director", id: key.slice(DIRECTORS.length), value: json<DirectorRecord>() };
   if (key.startsWith(DESCRIPTORS)) return { kind: "descriptors", id: key.slice(DESCRIPTORS.length), value };

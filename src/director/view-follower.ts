@@ -1,10 +1,11 @@
 import type { Balancer } from "../balancing/balancer";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
-import type { MemberRecord } from "../core/member";
+import { isLater, type MemberRecord } from "../core/member";
 import { wishOf } from "./attach-service";
 import type { ClusterView, FactChange } from "./cluster-view";
 import type { MembershipHost } from "./membership-host";
+import type { Removal } from "./records";
 import type { ServiceContracts } from "./service-contracts";
 import type { Sessions } from "./sessions";
 import type { PooledEndpoint } from "./worker-pool";
@@ -42,6 +43,9 @@ function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): 
       parts.refresh(fact.id);
       parts.contracts.syncSoon();
       return;
+    case "removal":
+      if (fact.value) remove(view, parts, fact.id, fact.value);
+      return;
     case "intent":
       parts.refresh(fact.id);
       tellIntent(view, parts, fact.id);
@@ -70,9 +74,18 @@ function releaseIfMoved(parts: ViewFollowers, memberId: string, record: MemberRe
   const { membership, directorId } = parts;
   const local = membership.get(memberId);
   if (!record || !local || record.homeDirectorId === directorId) return;
-  const isNewer = record.incarnation > local.record.incarnation;
-  const isSame = record.incarnation === local.record.incarnation;
-  if (isNewer || (isSame && local.sessionId === undefined)) membership.apply({ kind: "release", memberId });
+  const isOlder = isLater(local.record, record);
+  const isSame = !isOlder && !isLater(record, local.record);
+  if (!isOlder && !(isSame && local.sessionId !== undefined)) membership.apply({ kind: "release", memberId });
+}
+
+/** Wherever it was asked for, it is the member's own director that closes its stream. */
+function remove(view: ClusterView, { membership }: ViewFollowers, memberId: string, removal: Removal): void {
+  const { incarnation, reason } = removal;
+  const local = membership.get(memberId);
+  if (local && local.record.incarnation <= incarnation) membership.apply({ kind: "remove", memberId, reason });
+  const shown = view.members.get(memberId);
+  if (shown && shown.incarnation <= incarnation) view.endOrphan(memberId, { kind: "removed", reason });
 }
 
 function tellIntent(view: ClusterView, { sessions, wallMs }: ViewFollowers, memberId: string): void {

@@ -14,6 +14,7 @@ const IDENTITY_FIELDS = [
   "version",
   "dataKeepalive",
   "liveness",
+  "attachment",
 ] as const satisfies readonly (keyof MemberIdentity)[];
 
 /** Whether two identities say the same. A different order of keys may count as a difference: that costs one write. */

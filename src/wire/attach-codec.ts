@@ -116,6 +116,7 @@ function helloToWire(hello: Hello): WireHello {
     services: [...hello.services],
     tags: tagsToWire(hello.tags),
     resources: resourcesToWire(hello.resources),
+    attachment: hello.attachment ?? 0,
   };
 }
 

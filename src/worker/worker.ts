@@ -91,6 +91,8 @@ export class Worker {
   #served: Served = { services: [], descriptors: undefined };
   #isDescribed = true;
   #incarnation = 0;
+  /** Attach streams opened in this life. */
+  #attachments = 0;
   #raiseBy = 1;
   #address = "";
   #resources: Resources | undefined;
@@ -335,6 +337,7 @@ export class Worker {
   #hello(): Hello {
     const { config, version } = this.#parts;
     if (!this.#resources) throw new Error("a session was opened before start found the resources");
+    this.#attachments += 1;
     return {
       memberId: config.memberId,
       label: config.label,
@@ -350,6 +353,7 @@ export class Worker {
       dataKeepalive: config.dataKeepalive,
       heartbeatIntervalMs: config.heartbeatIntervalMs,
       wantsEvents: this.#parts.onEvent !== undefined,
+      attachment: this.#attachments,
     };
   }
 

@@ -102,6 +102,11 @@ export interface Hello {
   heartbeatIntervalMs: number;
   /** Asks for MemberEvent messages on this stream. */
   wantsEvents: boolean;
+  /**
+   * Rises by one, from 1, with every stream that the worker opens in this life. Of two directors that both think it is theirs, it is
+   * the one's with the higher. 0 from a worker that does not count, which then is whose who wrote last.
+   */
+  attachment: number;
 }
 
 export interface Hello_TagsEntry {
@@ -553,6 +558,7 @@ function createBaseHello(): Hello {
     dataKeepalive: false,
     heartbeatIntervalMs: 0,
     wantsEvents: false,
+    attachment: 0,
   };
 }
 
@@ -602,6 +608,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.wantsEvents !== false) {
       writer.uint32(112).bool(message.wantsEvents);
+    }
+    if (message.attachment !== 0) {
+      writer.uint32(120).uint32(message.attachment);
     }
     return writer;
   },
@@ -734,6 +743,14 @@ export const Hello: MessageFns<Hello> = {
             message.wantsEvents = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.attachment = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -777,6 +794,7 @@ export const Hello: MessageFns<Hello> = {
     message.dataKeepalive = object.dataKeepalive ?? false;
     message.heartbeatIntervalMs = object.heartbeatIntervalMs ?? 0;
     message.wantsEvents = object.wantsEvents ?? false;
+    message.attachment = object.attachment ?? 0;
     return message;
   },
 };

@@ -119,7 +119,7 @@ describe("EventLog", () => {
     ["alive", "left", ["node-left w1"]],
     ["dead", "joining", ["node-joined w1"]],
     ["left", "joining", ["node-joined w1"]],
-    ["alive", undefined, ["node-failed w1"]],
+    ["alive", undefined, []],
     ["dead", undefined, []],
     ["left", undefined, []],
   ])("names the change from %s to %s", async (before, after, events) => {
@@ -155,13 +155,37 @@ describe("EventLog", () => {
     await put(store, "w1", "suspect");
     await put(store, "w5", "alive");
     const middle = (await store.list("cluster/")).revision;
-    await store.delete(KEYS.member("w9"));
+    const removal = { incarnation: 1_000, reason: "sold", atUnixMs: 0 };
+    await store.commit({
+      conditions: [],
+      operations: [
+        { kind: "delete", key: KEYS.member("w9") },
+        { kind: "put", key: KEYS.removal("w9"), value: encodeRecord(removal) },
+      ],
+    });
     restart();
     await settle();
     const revisions = told.map(({ revision }) => revision);
     expect(revisions).toEqual([...revisions].sort((a, b) => a - b));
-    expect(words(told)).toEqual(["node-suspected w1", "node-joined w5", "node-failed w9"]);
-    expect(await read(log, middle)).toEqual(["node-failed w9"]);
+    expect(words(told)).toEqual(["node-suspected w1", "node-joined w5", "node-left w9"]);
+    expect(await read(log, middle)).toEqual(["node-left w9"]);
+    await store.close();
+  });
+
+  it("starts over who resumes from a revision at which this director saw something that the store does not know", async () => {
+    const { clock, store } = await open();
+    await put(store, "w1", "alive");
+    const { told, log, view } = await follow(store, clock);
+    await put(store, "w2", "alive");
+    await settle();
+    const before = view.revision;
+    view.overlay("w1", { ...view.members.get("w1")!, state: "suspect" });
+    await settle();
+    expect(words(told)).toEqual(["node-joined w2", "node-suspected w1"]);
+    expect((await read(log, before))[0]).toBe("reset");
+    await put(store, "w3", "alive");
+    await settle();
+    expect(await read(log, view.revision)).toEqual([]);
     await store.close();
   });
 });
