@@ -56,13 +56,19 @@ export class ManualClock implements Clock {
    */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
+    let isFirst = true;
     await settle();
     for (;;) {
       const due = this.#timers.popDue(endMs);
       if (!due) break;
-      this.#nowMs = Math.max(this.#nowMs, due.dueMs);
+      if (due.dueMs > this.#nowMs) {
+        // What promises put off to the turn after them must not find that time has moved on.
+        if (!isFirst) await turn();
+        this.#nowMs = due.dueMs;
+      }
+      isFirst = false;
       due.run();
-      await new Promise<void>((resolve) => void nextTurn(resolve));
+      await turn();
     }
     this.#nowMs = endMs;
     await settle();
@@ -71,5 +77,9 @@ export class ManualClock implements Clock {
 
 /** Lets promises that are ready, and those that they make ready, settle. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => void nextTurn(resolve));
+  for (let turns = 0; turns < 3; turns += 1) await turn();
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => void nextTurn(resolve));
 }
