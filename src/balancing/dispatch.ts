@@ -7,6 +7,7 @@ import type { Balancer, BalancerRequest } from "./balancer";
 import type { CallQueue, QueuedCall } from "./call-queue";
 import type { QueueSweep } from "./queue-sweep";
 import type { Accounting, Endpoint } from "./endpoint";
+import type { Repeat } from "./keyed-attempts";
 import type { RetryBudget } from "./retry-budget";
 import { outcomeOf, retryOf, type RetryLimits } from "./retry-rules";
 import { serviceOf } from "./service-index";
@@ -19,6 +20,8 @@ export interface DispatchRequest extends BalancerRequest {
    * (`queueTimeoutMs`).
    */
   readonly waitForReady?: boolean | undefined;
+  /** Set: `DispatchedCall.repeat` has the first say in where the call may be tried again. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** A call that is dispatched: what is asked of it, and what it is told. */
@@ -31,6 +34,8 @@ export interface DispatchedCall<E extends Endpoint> {
    * returned. `number` is 1 for the first; `timeoutMs` is what is left of the call's.
    */
   attempt(endpoint: E, number: number, timeoutMs: number | undefined): void;
+  /** Where a call with an idempotency key may be tried again after an attempt that failed; undefined: where any other may. */
+  repeat?(error: FabricError): Repeat | "never" | undefined;
   /** Nobody wants the attempt any more: it should end soon. */
   cancelAttempt(): void;
   /** The call is over: exactly once, and the last that it is told. Without an error, its last attempt succeeded. */
@@ -77,6 +82,8 @@ export interface DispatchParts<E extends Endpoint> {
 interface Retries {
   readonly tried: Set<string>;
   backoff: Backoff | undefined;
+  /** The failure after which the call can have run, which it must not do twice. */
+  mayHaveRun: FabricError | undefined;
 }
 
 /**
@@ -92,14 +99,15 @@ const EARLY_RESET_MS = 20;
  * transport. A call that finds an endpoint at once gets there within `start`, without a promise or a turn of the loop. Rules:
  * - D1 pick and begin happen in one tick: the next pick sees this call's load.
  * - D2 each begin is finished exactly once, however the attempt ends.
- * - D3 a call that can have run is not run again unless it is idempotent; one whose response has begun never is.
+ * - D3 a call that can have run is not run again unless it is idempotent, or a worker that remembers it gets it again; one whose
+ *   response has begun never is. No later failure hides that it can have run.
  * - D4 waiting is bounded in number and time, and first come, first served.
  */
 export class Dispatch<E extends Endpoint> implements QueuedCall {
   readonly #parts: DispatchParts<E>;
   readonly #call: DispatchedCall<E>;
   /** The call's own request, and after a failure what was tried besides. */
-  #asked: BalancerRequest;
+  #asked: DispatchRequest;
   #deadlineMs = Infinity;
   #cancelDeadline: CancelTimer | undefined;
   #attempts = 0;
@@ -149,8 +157,11 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     this.#call.cancelAttempt();
   }
 
-  /** The attempt that ran is over. Its error says whether the call can have run. Told twice, the first counts. */
-  attemptEnded(error: FabricError | undefined): void {
+  /**
+   * The attempt that ran is over. Its error says whether the call can have run. Told twice, the first counts.
+   * @param pushback - see `pushbackOf`
+   */
+  attemptEnded(error: FabricError | undefined, pushback?: number | "never"): void {
     const accounting = this.#accounting;
     if (accounting === undefined) return;
     const { tally, queue, sweep } = this.#parts;
@@ -159,8 +170,11 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     accounting.finish(failure ? outcomeOf(failure) : "ok"); // D2
     tally.inFlight -= 1;
     if (queue.size > 0) sweep.wakeSoon();
-    if (failure === undefined || !this.#mayRetry(failure)) this.#settle(failure);
-    else this.#retry(failure);
+    if (failure === undefined || pushback === "never" || this.#committed) return this.#settle(failure);
+    const { idempotencyKey } = this.#call.request;
+    const repeat = idempotencyKey === undefined ? undefined : this.#call.repeat?.(failure);
+    if (repeat === "never" || !this.#mayRetry(failure, repeat)) this.#settle(failure);
+    else this.#retry(failure, repeat, pushback);
   }
 
   /** Picks and begins in one go (D1); false when there is nobody to begin on. */
@@ -206,7 +220,7 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
   /** Waits for an endpoint, unless that is in vain or too many do (D4). */
   #hold(): void {
     const { clock, queue, queueMax, queueTimeoutMs, unready } = this.#parts;
-    const { request } = this.#call;
+    const request = this.#asked;
     const refusal = unready.refuse?.(request) ?? (queue.size < queueMax ? undefined : this.#queueFull());
     if (refusal) return this.#settle(refusal);
     if (request.waitForReady === false) return this.#settle(unready.explain(request));
@@ -222,32 +236,41 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     };
   }
 
-  #mayRetry(error: FabricError): boolean {
+  #mayRetry(error: FabricError, repeat: Repeat | undefined): boolean {
     const { budget, closedWith, limits } = this.#parts;
     if (this.#cancelledWith !== undefined || closedWith !== undefined) return false;
+    if (repeat !== undefined) {
+      const attemptsMax = error.kind.executed === "no" ? limits.refusalsMax : limits.attemptsMax;
+      return this.#attempts < attemptsMax && (repeat.free || budget.withdraw()); // D3
+    }
     const { idempotent } = this.#call.request;
     const retry = retryOf({ error, number: this.#attempts, committed: this.#committed, idempotent }, limits);
     return retry === "free" || (retry === "budgeted" && budget.withdraw()); // D3
   }
 
-  #retry(failure: FabricError): void {
+  #retry(failure: FabricError, repeat: Repeat | undefined, pushbackMs: number | undefined): void {
     const { request } = this.#call;
     const { memberId } = this.#endpoint!;
-    const retries = (this.#retries ??= { tried: new Set(request.excluded), backoff: undefined });
+    const retries = (this.#retries ??= {
+      tried: new Set(request.excluded),
+      backoff: undefined,
+      mayHaveRun: undefined,
+    });
     const isBack = this.#attempts > 1 && retries.tried.has(memberId);
-    retries.tried.add(memberId);
-    this.#asked = { ...request, excluded: retries.tried };
+    if (repeat?.free !== true) retries.tried.add(memberId);
+    if (!request.idempotent && failure.kind.executed !== "no") retries.mayHaveRun ??= failure;
+    this.#asked = { ...(repeat?.at ?? request), excluded: retries.tried };
     // Every other one is gone, full or tried too. At once would be the same again, so let things change first.
-    if (isBack) this.#pause(retries, failure);
+    if (isBack || pushbackMs !== undefined) this.#pause(retries, failure, pushbackMs);
     // When a connection breaks, all its calls end before the picker knows. So that none goes there again:
     else queueMicrotask(() => this.#tryAgain());
   }
 
   /** Waits, unless the deadline would pass meanwhile: then the failure that is known is the better answer. */
-  #pause(retries: Retries, failure: FabricError): void {
+  #pause(retries: Retries, failure: FabricError, pushbackMs: number | undefined): void {
     const { clock, random } = this.#parts;
     retries.backoff ??= new Backoff({ initialMs: 50, maxMs: 1_000 }, random);
-    const delayMs = retries.backoff.nextMs();
+    const delayMs = pushbackMs ?? retries.backoff.nextMs();
     if (clock.monotonicMs() + delayMs >= this.#deadlineMs) return this.#settle(failure);
     this.#stopWaiting = clock.after(delayMs, () => {
       this.#stopWaiting = undefined;
@@ -279,7 +302,7 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
 
   #expire(): void {
     if (this.#stopWaiting === undefined) return this.cancel(this.#tookTooLong());
-    const { message } = this.#parts.unready.explain(this.#call.request);
+    const { message } = this.#parts.unready.explain(this.#asked);
     this.cancel(deadlineExceeded(`the deadline passed while it waited: ${message}`));
   }
 
@@ -292,7 +315,8 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     if (error === undefined) tally.ok += 1;
     else if (error.status === Status.CANCELLED) tally.cancelled += 1;
     else tally.failed += 1;
-    this.#call.settled(error);
+    const mayHaveRun = error?.kind.executed === "no" ? this.#retries?.mayHaveRun : undefined; // D3
+    this.#call.settled(mayHaveRun ?? error);
   }
 
   #overdue(): FabricError {
@@ -308,10 +332,10 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
   }
 }
 
-/** Calls with the same lane could go to the same endpoints. */
-function laneOf(request: BalancerRequest): string {
-  const { memberId = "", policy = "", match = "" } = request;
-  return `${serviceOf(request.method)}\n${memberId}\n${policy}\n${match}`;
+/** Calls with the same lane could go to the same endpoints. An idempotency key has one owner, so its calls wait for nobody else's. */
+function laneOf(request: DispatchRequest): string {
+  const { memberId = "", policy = "", match = "", idempotencyKey = "" } = request;
+  return `${serviceOf(request.method)}\n${memberId}\n${policy}\n${match}\n${idempotencyKey}`;
 }
 
 function deadlineExceeded(message: string): FabricError {

@@ -1,4 +1,12 @@
-import type { CallEnd, CallListener, Connection, IncomingCall, IncomingListener, OutgoingCall } from "../core/call";
+import type {
+  Acceptance,
+  CallEnd,
+  CallListener,
+  Connection,
+  IncomingCall,
+  IncomingListener,
+  OutgoingCall,
+} from "../core/call";
 import { endOfError } from "../core/call-end";
 import type { CallMetadata } from "../core/call-metadata";
 import { FabricError } from "../core/errors";
@@ -6,10 +14,13 @@ import { HEDDLE_KEYS, withServer } from "../core/heddle-metadata";
 import type { Dispatch, DispatchedCall, DispatchRequest } from "./dispatch";
 import type { Dispatcher } from "./dispatcher";
 import type { Endpoint } from "./endpoint";
+import { KeyedAttempts, type LivingEndpoint, type Repeat } from "./keyed-attempts";
+import { pushbackOf } from "./retry-rules";
 import { CHUNK_OVERHEAD_BYTES, keepable, type RetryMemory } from "./retry-memory";
 
 /** An endpoint that calls can be made on. */
-export interface ConnectedEndpoint extends Endpoint {
+export interface ConnectedEndpoint extends Endpoint, LivingEndpoint {
+  readonly memberId: string;
   readonly connection: Connection;
 }
 
@@ -18,6 +29,8 @@ export interface ForwardPlan<E extends ConnectedEndpoint> {
   readonly request: DispatchRequest;
   /** What the worker is sent. */
   readonly metadata: CallMetadata;
+  /** The caller is told when a worker has taken the call. Default: it is not. */
+  readonly wantsAcceptance?: boolean;
   /** Request bytes kept for another attempt. A call that sent more is not tried again. */
   readonly retryBufferBytes: number;
   /** Shared by all calls: while it is full none keeps what it can do without. */
@@ -31,6 +44,7 @@ export interface ForwardPlan<E extends ConnectedEndpoint> {
  * - F3 at most `retryBufferBytes` of requests, and one message, are held; a caller that sends more is held back. With the memory of
  *   all calls full, as little as can be is.
  * - F4 a slow reader on either side stops the other.
+ * - F5 that the worker took the call is passed on, and is not the beginning of an answer; errors tell it from then on.
  * Used by the director, for calls of its clients, and by the client in direct mode, for its own.
  */
 export function forwardCall<E extends ConnectedEndpoint>(call: IncomingCall, plan: ForwardPlan<E>): void {
@@ -52,10 +66,16 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
   #servedBy = "";
   #attempts = 0;
   #lastEnd: CallEnd | undefined;
+  /** The worker said that it took the call, in this attempt or an earlier one. */
+  #accepted = false;
+  /** Of a call with an idempotency key. */
+  readonly #keyed: KeyedAttempts | undefined;
 
   constructor(call: IncomingCall, plan: ForwardPlan<E>) {
     this.#call = call;
     this.#plan = plan;
+    const { request, metadata } = plan;
+    this.#keyed = request.idempotencyKey === undefined ? undefined : new KeyedAttempts(request, metadata);
     this.#dispatch = plan.dispatcher.dispatch(this);
   }
 
@@ -104,7 +124,8 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
     this.#attempts = number;
     this.#servedBy = endpoint.memberId;
     const { path, source, compression } = this.#call;
-    const { metadata, retryBufferBytes, retryMemory } = this.#plan;
+    const { retryBufferBytes, retryMemory } = this.#plan;
+    const metadata = this.#keyed?.begin(endpoint, this.#plan.metadata) ?? this.#plan.metadata;
     const start = { path, metadata, source, compression };
     const outgoing = endpoint.connection.start(
       timeoutMs === undefined ? start : { ...start, timeoutMs },
@@ -119,6 +140,10 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
     else this.#call.pause(); // F4
   }
 
+  repeat(error: FabricError): Repeat | "never" | undefined {
+    return this.#keyed?.after(error);
+  }
+
   cancelAttempt(): void {
     this.#outgoing?.cancel();
   }
@@ -127,11 +152,20 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
     this.#replayable = false;
     this.#dropKept();
     const { status, message, trailers } = error ? this.#endOf(error) : this.#lastEnd!;
+    if (this.#accepted && error?.kind.executed === "maybe") trailers.set(HEDDLE_KEYS.accepted, "1"); // F5
     const named = this.#servedBy === "" ? trailers : withServer(trailers, this.#servedBy, this.#attempts);
     this.#call.finish({ status, message, trailers: named });
   }
 
   // ---- What the answer says --------------------------------------------------------------------------------------------
+
+  /** F5 */
+  accepted(by: Acceptance): void {
+    this.#keyed?.accepted(by);
+    if (this.#accepted) return;
+    this.#accepted = true;
+    if (this.#plan.wantsAcceptance) this.#call.accept?.(by);
+  }
 
   /** F2 the caller is about to be told of the answer. */
   answerBegins(): void {
@@ -146,7 +180,7 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
   attemptEnded(end: CallEnd): void {
     this.#outgoing = undefined;
     this.#lastEnd = end;
-    this.#dispatch.attemptEnded(end.error);
+    this.#dispatch.attemptEnded(end.error, end.error && pushbackOf(end.trailers));
   }
 
   // ---- Own -------------------------------------------------------------------------------------------------------------
@@ -182,7 +216,8 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
     // A director that the call went through has said already which worker it was.
     if (isLost && trailers.text(HEDDLE_KEYS.worker) === undefined) {
       const what = error.message.slice(error.code.length + 3);
-      return endOfError(new FabricError(error.code, `worker ${this.#servedBy}: ${what}`));
+      const after = this.#accepted ? ", after it had taken the call" : "";
+      return endOfError(new FabricError(error.code, `worker ${this.#servedBy}: ${what}${after}`));
     }
     // What the transport made of it (a deadline, a message too large) has no trailers that would name it.
     const isNamed = error.code === "REMOTE" || trailers.text(HEDDLE_KEYS.error) !== undefined;
@@ -198,6 +233,10 @@ class Answer<E extends ConnectedEndpoint> implements CallListener {
   constructor(forwarded: ForwardedCall<E>, call: IncomingCall) {
     this.#forwarded = forwarded;
     this.#call = call;
+  }
+
+  accepted(by: Acceptance): void {
+    this.#forwarded.accepted(by);
   }
 
   headers(metadata: CallMetadata): void {

@@ -1,7 +1,9 @@
 import { FabricError } from "../core/errors";
+import { KEY_OWNER } from "../core/heddle-metadata";
 import { guardedPolicy } from "./guarded-policy";
 import type { BalancingPolicy } from "./picker";
 import { resolvePolicyName, squash } from "./policy-names";
+import { keyOwner } from "./policies/key-owner";
 import { POLICIES } from "./policy-table";
 
 /** The policies of one director or client: the built-in ones and the user's. A value; there is no global registry. */
@@ -27,7 +29,7 @@ export function createPolicyRegistry(options: PolicyRegistryOptions = {}): Polic
     if (!/^[a-z][a-z0-9-]{0,63}$/.test(name)) {
       throw new FabricError("INVALID_ARGUMENT", `balancing policy is named "${name}": use 1 to 64 of a-z, 0-9 and "-"`);
     }
-    if ([...policies.keys()].some((each) => squash(each) === squash(name))) {
+    if ([...policies.keys(), KEY_OWNER].some((each) => squash(each) === squash(name))) {
       throw new FabricError("INVALID_ARGUMENT", `balancing policy "${name}" exists already: give yours another name`);
     }
     if (typeof policy !== "function") {
@@ -38,6 +40,7 @@ export function createPolicyRegistry(options: PolicyRegistryOptions = {}): Polic
   const names = [...policies.keys()];
   // Callers name policies in metadata of each call, so a known spelling must not search the list again.
   const resolved = new Map([...policies].map(([name, policy]) => [name, { name, policy }]));
+  resolved.set(KEY_OWNER, { name: KEY_OWNER, policy: keyOwner });
   return {
     names,
     resolve: (name) => resolved.get(name) ?? resolved.get(resolvePolicyName(name, names))!,

@@ -1,3 +1,4 @@
+import type { CallMetadata } from "../core/call-metadata";
 import type { FabricError } from "../core/errors";
 import { Status } from "../core/status";
 import type { CallOutcome } from "./endpoint";
@@ -31,6 +32,16 @@ export function retryOf(attempt: FailedAttempt, limits: RetryLimits): "never" | 
   if (executed === "no") return attempt.number < limits.refusalsMax ? "free" : "never";
   if (executed === "maybe" && attempt.idempotent) return attempt.number < limits.attemptsMax ? "budgeted" : "never";
   return "never";
+}
+
+/**
+ * What a worker asks for by the trailer "grpc-retry-pushback-ms": how long to wait before the next attempt, or, by any value that is no
+ * such time, that there be none (gRFC A6, "Pushback"). Undefined where it asks for nothing.
+ */
+export function pushbackOf(trailers: CallMetadata): number | "never" | undefined {
+  const text = trailers.text("grpc-retry-pushback-ms");
+  if (text === undefined) return undefined;
+  return /^[0-9]{1,9}$/.test(text) ? Number(text) : "never";
 }
 
 const FAULTS_OF_WORKERS: ReadonlySet<Status> = new Set([

@@ -13,6 +13,7 @@ export interface EndpointDescription extends EndpointTraits {
 export class ClientEndpoint extends TrackedEndpoint {
   readonly connection: Connection;
   incarnation: number;
+  life: string | undefined = undefined;
   /** Why it cannot be called; "" while it can. */
   notReadyReason = "not connected yet";
 

@@ -8,12 +8,14 @@ import { createPolicyRegistry } from "../balancing/policy-registry";
 import { serviceOf } from "../balancing/service-index";
 import type { MemberEvent } from "../core/attach-messages";
 import type { CallListener, CallStart, Connection, MethodTraits, OutgoingCall } from "../core/call";
+import { keyFault } from "../core/call-asks";
 import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
-import { routingOf, withoutRouting } from "../core/heddle-metadata";
+import { HEDDLE_KEYS, routingOf, withoutRouting } from "../core/heddle-metadata";
 import type { Logger } from "../core/logger";
 import { NO_LOAD } from "../core/member";
 import type { Random } from "../core/random";
+import { refuseCall } from "../core/refuse-call";
 import { DirectorServiceDefinition } from "../wire/contract";
 import type { ServiceDefinition } from "../rpc/service/service-definition";
 import type { ClientInterceptor } from "../rpc/service/client-interceptors";
@@ -198,12 +200,24 @@ export class FabricClient {
     const own = { method, idempotent: traits.idempotent, waitForReady };
     const { outgoing, incoming } = localCall(call, listener);
     const isRouted = isDirect && metadata.size > 0;
+    const idempotencyKey = metadata.size > 0 ? metadata.text(HEDDLE_KEYS.idempotencyKey) : undefined;
+    const fault = idempotencyKey === undefined ? undefined : unfitForKey(idempotencyKey, call);
+    if (fault !== undefined) {
+      // Never from within `start`.
+      queueMicrotask(() => refuseCall(incoming, fault));
+      return outgoing;
+    }
     forwardCall(incoming, {
       dispatcher,
+      wantsAcceptance: true,
       retryBufferBytes: this.#parts.config.retryBufferBytes,
       retryMemory: this.#retryMemory,
       metadata: isRouted ? withoutRouting(metadata) : metadata,
-      request: isRouted ? { ...own, ...routingOf(metadata) } : own,
+      request: isRouted
+        ? { ...own, ...routingOf(metadata) }
+        : idempotencyKey === undefined
+          ? own
+          : { ...own, idempotencyKey },
     });
     return outgoing;
   }
@@ -275,6 +289,12 @@ export class FabricClient {
     );
     return new FabricError("DIRECTOR_UNREACHABLE", `no director answers: ${named.join(", ")}`);
   }
+}
+
+function unfitForKey(key: string, { path, traits }: { path: string; traits: MethodTraits }): FabricError | undefined {
+  if (!traits.requestStream && !traits.responseStream) return keyFault(key);
+  const what = `${path} is a stream, and ${HEDDLE_KEYS.idempotencyKey} needs a method with one request and one answer`;
+  return new FabricError("INVALID_ARGUMENT", `${what}: make the call without it`);
 }
 
 function directorEndpoint(address: string): EndpointDescription {

@@ -1,4 +1,5 @@
 import type {
+  Acceptance,
   CallEnd,
   CallListener,
   CallStart,
@@ -47,6 +48,10 @@ class LocalIncoming implements IncomingCall {
 
   listen(serving: IncomingListener): void {
     this.serving = serving;
+  }
+
+  accept(by: Acceptance): void {
+    if (!this.over) this.caller.accepted?.(by);
   }
 
   sendHeaders(metadata: CallMetadata): void {
@@ -120,5 +125,9 @@ function errorOf(status: Status, message: string, trailers: CallMetadata): Fabri
   const named = trailers.text(HEDDLE_KEYS.error);
   const code: ErrorCode = named !== undefined && Object.hasOwn(ERRORS, named) ? (named as ErrorCode) : "REMOTE";
   const prefix = `[${code}] `;
-  return new FabricError(code, message.startsWith(prefix) ? message.slice(prefix.length) : message, { status });
+  const accepted = trailers.text(HEDDLE_KEYS.accepted) !== undefined;
+  return new FabricError(code, message.startsWith(prefix) ? message.slice(prefix.length) : message, {
+    status,
+    accepted,
+  });
 }

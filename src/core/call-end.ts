@@ -16,6 +16,7 @@ export function safeMessage(message: string): string {
 export function endOfError(error: FabricError): Omit<CallEnd, "error"> {
   const trailers = new CallMetadata();
   trailers.append(HEDDLE_KEYS.error, error.code);
+  if (error.accepted) trailers.append(HEDDLE_KEYS.accepted, "1");
   return { status: error.status, message: safeMessage(error.message), trailers };
 }
 
@@ -44,7 +45,8 @@ export function endOfAnswer(status: Status, message: string, trailers: CallMetad
   // Its message already begins with its code if it came from an error of ours.
   const prefix = `[${code}] `;
   const what = message.startsWith(prefix) ? message.slice(prefix.length) : message;
-  const error = new FabricError(code, what, isLost ? {} : { status });
+  const accepted = trailers.text(HEDDLE_KEYS.accepted) !== undefined;
+  const error = new FabricError(code, what, isLost ? { accepted } : { status, accepted });
   return { status: error.status, message: isLost ? error.message : message, trailers, error };
 }
 

@@ -1,3 +1,4 @@
+import type { CallAsks } from "./call-asks";
 import type { CallMetadata } from "./call-metadata";
 import type { CallSource } from "./call-source";
 import type { FabricError } from "./errors";
@@ -47,8 +48,20 @@ export interface CallStart {
   readonly compression?: MessageCompression | undefined;
 }
 
+/** Who took a call. A worker of ours says so before user code runs, to callers that ask for it (`HEDDLE_KEYS.accept`). */
+export interface Acceptance {
+  readonly memberId: string;
+  /** Made anew whenever the worker's process starts: what it remembers of calls ends with it. */
+  readonly life: string;
+}
+
 /** What the caller of an outgoing call is told. After `ended`, nothing. */
 export interface CallListener {
+  /**
+   * The worker has taken the call: from now on it counts as begun. At most once, and before anything else. That it did not come proves
+   * nothing, since it may have been lost with the connection; it says nothing of the answer either.
+   */
+  accepted?(by: Acceptance): void;
   /** Initial metadata; at most once and before any message. */
   headers(metadata: CallMetadata): void;
   message(bytes: Uint8Array): void;
@@ -124,8 +137,12 @@ export interface IncomingCall {
   readonly source?: CallSource | undefined;
   /** How its messages are to be sent on; of calls of this process. */
   readonly compression?: MessageCompression | undefined;
+  /** What its metadata asks of a worker, where finding that out is cheaper than by its metadata. */
+  asks?(): CallAsks;
   /** Begins to deliver. Once. */
   listen(listener: IncomingListener): void;
+  /** Tells the caller that the call was taken: once, before anything else. Absent where there is no way to say it. */
+  accept?(by: Acceptance): void;
   /** Initial metadata; at most once and before the first `send`, which otherwise sends empty ones. */
   sendHeaders(metadata: CallMetadata): void;
   /**

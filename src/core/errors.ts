@@ -76,6 +76,24 @@ export const ERRORS = {
     executed: "no",
     doc: "Every slot of the worker is in use; the call was refused before running.",
   },
+  WORKER_RESTARTED: {
+    status: Status.FAILED_PRECONDITION,
+    retry: "never",
+    executed: "no",
+    doc: "The call asks for a life of the worker (`heddle-life`) that is over, with all that it remembered of idempotency keys. This call was refused before running; the one that it repeats may have run.",
+  },
+  KEY_REUSED: {
+    status: Status.INVALID_ARGUMENT,
+    retry: "never",
+    executed: "no",
+    doc: "The idempotency key belongs to another call: of another method, or with another request. Make a new key for each call that is not a repeat.",
+  },
+  KEYS_FULL: {
+    status: Status.RESOURCE_EXHAUSTED,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "The worker remembers as many results of calls with idempotency keys as it may (HEDDLE_IDEMPOTENCY_KEYS_MAX, HEDDLE_IDEMPOTENCY_MAX_BYTES), and forgets none before its time. Raise a limit, or shorten HEDDLE_IDEMPOTENCY_WINDOW_MS.",
+  },
   QUEUE_FULL: {
     status: Status.RESOURCE_EXHAUSTED,
     retry: "after-backoff",
@@ -240,18 +258,29 @@ export interface FabricErrorOptions {
   readonly cause?: unknown;
   /** Overrides the table's status: for REMOTE, where the worker chose it. */
   readonly status?: Status;
+  /** The worker said that it had taken the call. Default: it is not known. */
+  readonly accepted?: boolean;
 }
 
 /** An error that a caller can see. The message begins with its code: "[WORKER_LOST] w7 …". */
 export class FabricError extends Error {
   readonly code: ErrorCode;
   readonly status: Status;
+  /** Whether a worker said that it had taken the call (docs/clients.md, "Did it run?"). False proves nothing. */
+  readonly accepted: boolean;
 
   constructor(code: ErrorCode, message: string, options: FabricErrorOptions = {}) {
     super(`[${code}] ${message}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "FabricError";
     this.code = code;
     this.status = options.status ?? ERRORS[code].status;
+    this.accepted = options.accepted ?? false;
+  }
+
+  /** Whether user code can have run, as far as it is known of this call. */
+  get executed(): ErrorKind["executed"] {
+    const { executed } = this.kind;
+    return executed === "maybe" && this.accepted ? "yes" : executed;
   }
 
   get statusName(): string {

@@ -16,6 +16,16 @@ export const HEDDLE_KEYS = {
   attempts: "heddle-attempts",
   /** Answer trailer: the code of `ERRORS` that an error stands for. */
   error: "heddle-error",
+  /** Request: calls with the same key are one, and the worker runs it once. */
+  idempotencyKey: "heddle-idempotency-key",
+  /** Request: only this life of the worker (`Acceptance.life`) may take it. */
+  life: "heddle-life",
+  /** Answer trailer, "1": it is that of an earlier call with the same idempotency key. */
+  repeated: "heddle-repeated",
+  /** Request, "1": the worker should say when it has taken the call. */
+  accept: "heddle-accept",
+  /** Interim answer, and trailer of an error: the life of the worker that took the call. */
+  accepted: "heddle-accepted",
 } as const;
 
 /** Request keys that are meant for the director and are not forwarded to the worker. */
@@ -26,20 +36,29 @@ const ROUTING_KEYS: ReadonlySet<string> = new Set([
   HEDDLE_KEYS.worker,
 ]);
 
+/** The policy of calls with an idempotency key: the same key to the same worker, however busy that is (balancing/policies/key-owner.ts). */
+export const KEY_OWNER = "key-owner";
+
 /** What a call's metadata asks of the balancer. */
 export interface Routing {
   readonly match: string | undefined;
   readonly affinityKey: string | undefined;
   readonly policy: string | undefined;
   readonly memberId: string | undefined;
+  readonly idempotencyKey: string | undefined;
 }
 
 export function routingOf(metadata: CallMetadata): Routing {
+  const affinityKey = metadata.text(HEDDLE_KEYS.affinity);
+  const policy = metadata.text(HEDDLE_KEYS.policy);
+  const idempotencyKey = metadata.text(HEDDLE_KEYS.idempotencyKey);
+  const isKeyed = idempotencyKey !== undefined;
   return {
     match: metadata.text(HEDDLE_KEYS.match),
-    affinityKey: metadata.text(HEDDLE_KEYS.affinity),
-    policy: metadata.text(HEDDLE_KEYS.policy),
+    affinityKey: affinityKey ?? idempotencyKey,
+    policy: policy ?? (isKeyed ? KEY_OWNER : undefined),
     memberId: metadata.text(HEDDLE_KEYS.worker),
+    idempotencyKey,
   };
 }
 
@@ -54,6 +73,8 @@ export class DirectedMetadata {
   /** Whether this director has passed the call on before. */
   readonly cameBack: boolean;
   readonly routing: Routing;
+  /** The caller wants to know when a worker has taken the call. */
+  readonly wantsAcceptance: boolean;
   /** What the worker is sent. Shared by all calls with the same metadata, so nobody may change it. */
   readonly forwarded: CallMetadata;
 
@@ -62,6 +83,7 @@ export class DirectedMetadata {
     this.directorId = directorId;
     this.cameBack = via?.split(",").includes(directorId) ?? false;
     this.routing = routingOf(metadata);
+    this.wantsAcceptance = metadata.text(HEDDLE_KEYS.accept) === "1";
     this.forwarded = withoutRouting(metadata);
     this.forwarded.set(HEDDLE_KEYS.via, via === undefined ? directorId : `${via},${directorId}`);
   }

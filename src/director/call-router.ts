@@ -5,6 +5,7 @@ import { parseSelector } from "../balancing/selector";
 import { RetryMemory } from "../balancing/retry-memory";
 import { serviceOf } from "../balancing/service-index";
 import type { IncomingCall } from "../core/call";
+import { keyFault } from "../core/call-asks";
 import { FabricError } from "../core/errors";
 import { refuseCall } from "../core/refuse-call";
 import { directedMetadata } from "../core/heddle-metadata";
@@ -33,14 +34,20 @@ export class CallRouter {
 
   route(call: IncomingCall): void {
     const { directorId, dispatcher, contracts, retryBufferBytes } = this.#parts;
-    const { cameBack, routing, forwarded } = directedMetadata(call.metadata, directorId);
+    const { cameBack, routing, forwarded, wantsAcceptance } = directedMetadata(call.metadata, directorId);
     if (cameBack) {
       // Two directors that list each other as workers would pass a call round for ever.
       refuseCall(call, new FabricError("NO_READY_WORKER", `the call came back to director ${directorId}`));
       return;
     }
+    const fault = routing.idempotencyKey === undefined ? undefined : keyFault(routing.idempotencyKey);
+    if (fault !== undefined) {
+      refuseCall(call, fault);
+      return;
+    }
     forwardCall(call, {
       dispatcher,
+      wantsAcceptance,
       retryBufferBytes,
       retryMemory: this.#retryMemory,
       metadata: forwarded,
@@ -52,6 +59,7 @@ export class CallRouter {
         affinityKey: routing.affinityKey,
         policy: routing.policy,
         memberId: routing.memberId,
+        idempotencyKey: routing.idempotencyKey,
       },
     });
   }

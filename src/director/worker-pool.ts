@@ -10,6 +10,7 @@ import type { MemberView } from "../membership/events";
 export class PooledEndpoint extends TrackedEndpoint {
   readonly connection: Connection;
   record: MemberRecord;
+  life: string | undefined = undefined;
 
   constructor(record: MemberRecord, connection: Connection, traits: EndpointTraits, options: TrackedEndpointOptions) {
     super(record.memberId, traits, options);

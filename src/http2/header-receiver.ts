@@ -110,7 +110,9 @@ export class HeaderReceiver {
       return;
     }
     if (status.startsWith("1")) {
-      parts.guard.charge("emptyFrames");
+      // One for each request is no flood: the requests are ours.
+      if ((stream.flags & StreamFlag.INTERIM_RECEIVED) !== 0) parts.guard.charge("emptyFrames");
+      stream.flags |= StreamFlag.INTERIM_RECEIVED;
       stream.handler.onHeaders(stream, list, false);
       return;
     }

@@ -10,6 +10,8 @@ export const StreamFlag = {
   HEADERS_SENT: 8,
   /** A request (server) or the final response head (client) came in: the next header block is trailers. */
   HEADERS_RECEIVED: 16,
+  /** Client: an interim response (1xx) came in. */
+  INTERIM_RECEIVED: 32,
 } as const;
 
 const BOTH_ENDED = StreamFlag.LOCAL_ENDED | StreamFlag.REMOTE_ENDED;

@@ -147,6 +147,10 @@ export class MemoryCall {
         this.#serving = listener;
         this.#requests!.resume();
       },
+      accept: (by) => {
+        if (this.#serverOver || this.#headersSent) return;
+        this.#answers!.send(() => this.#toClient((to) => to.accepted?.(by)), 0);
+      },
       sendHeaders: (headers) => this.#sendHeaders(headers),
       send: (bytes) => {
         if (this.#serverOver) return true;

@@ -10,6 +10,7 @@ import { Admission } from "./admission";
 import { AttachLoop, type AttachLink } from "./attach-loop";
 import type { SessionHost, Welcome } from "./attach-session";
 import { simulateFailures } from "./failure-simulation";
+import { KeyedCalls, type KeyedCallsBounds } from "./keyed-calls";
 import { probe } from "./prober";
 import { depart, FAREWELL_MS, type DepartureParts } from "./departure";
 import { DrainSignal } from "./drain-signal";
@@ -26,7 +27,7 @@ export interface WorkerServer {
 }
 
 /** Settled settings of a worker. */
-export interface WorkerConfig {
+export interface WorkerConfig extends KeyedCallsBounds {
   readonly memberId: string;
   readonly label: string;
   /** Where to listen; port 0 takes a free one. */
@@ -83,6 +84,7 @@ const RAISE_FACTOR = 8;
 export class Worker {
   readonly #parts: WorkerParts;
   readonly #admission: Admission;
+  readonly #keyed: KeyedCalls;
   readonly #loop: AttachLoop;
   readonly #stop = new AbortController();
   readonly #refusals = new Map<RefusalCause, FabricError>();
@@ -119,6 +121,8 @@ export class Worker {
       accept: () => this.#accept("drained"),
       beat: () => this.#loop.session?.beatNow(),
     });
+    const life = `${clock.wallMs().toString(36)}-${random.below(0x1_0000_0000).toString(36)}`;
+    this.#keyed = new KeyedCalls(clock, this.#admission, { memberId: config.memberId, life }, config);
     this.#loop = new AttachLoop({
       clock,
       random,
@@ -224,7 +228,7 @@ export class Worker {
     const { config, logger, server } = this.#parts;
     if (!server) return config.advertiseAddress;
     for (const service of this.#served.services) {
-      for (const [path, run] of service.methods) server.handle(path, (call) => this.#admission.serve(call, run));
+      for (const [path, run] of service.methods) server.handle(path, (call) => this.#keyed.serve(call, run));
     }
     logger.info(`🔌 Binding server to ${config.address}...`);
     const bound = await server.listen(config.address, "WORKER_ADDR");

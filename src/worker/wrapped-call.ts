@@ -1,4 +1,11 @@
-import type { CallEnd, IncomingCall, IncomingListener, MessageCompression, PeerCertificate } from "../core/call";
+import type {
+  Acceptance,
+  CallEnd,
+  IncomingCall,
+  IncomingListener,
+  MessageCompression,
+  PeerCertificate,
+} from "../core/call";
 import type { CallMetadata } from "../core/call-metadata";
 
 /** A call with another one inside, which has all that is not said otherwise. A class, because a copy of a call lacks its getters. */
@@ -41,6 +48,10 @@ export abstract class WrappedCall implements IncomingCall {
 
   compress(compression: MessageCompression): void {
     this.inner.compress?.(compression);
+  }
+
+  accept(by: Acceptance): void {
+    this.inner.accept?.(by);
   }
 
   sendHeaders(metadata: CallMetadata): void {

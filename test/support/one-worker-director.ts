@@ -87,10 +87,11 @@ export class OneWorkerDirector {
   }
 }
 
-function aliveWorker(address: string, services: readonly string[]): MemberRecord {
+/** The record of a worker that serves these. */
+export function aliveWorker(address: string, services: readonly string[], memberId = "worker-1"): MemberRecord {
   return {
-    memberId: "worker-1",
-    label: "worker-1",
+    memberId,
+    label: memberId,
     address,
     incarnation: 1,
     services,

@@ -1,22 +1,27 @@
-import type { CallEnd, IncomingCall, IncomingListener } from "../../src/core/call";
+import type { Acceptance, CallEnd, IncomingCall, IncomingListener } from "../../src/core/call";
 import { CallMetadata } from "../../src/core/call-metadata";
 
 /** The caller of an incoming call, as a test plays it: what the server did is in `seen`. */
 export class StubCaller {
   readonly seen: {
+    accepted: Acceptance[];
     headers: CallMetadata[];
     messages: Uint8Array[];
     ends: Omit<CallEnd, "error">[];
     paused: boolean;
-  } = { headers: [], messages: [], ends: [], paused: false };
+  } = { accepted: [], headers: [], messages: [], ends: [], paused: false };
   /** What `send` answers: false says that the caller reads slowly. */
   takesMore = true;
   listener: IncomingListener | undefined;
   #over = false;
   readonly #timeoutMs: number | undefined;
+  readonly #metadata: CallMetadata;
+  readonly #path: string;
 
-  constructor(options: { timeoutMs?: number } = {}) {
+  constructor(options: { timeoutMs?: number; metadata?: Readonly<Record<string, string>>; path?: string } = {}) {
     this.#timeoutMs = options.timeoutMs;
+    this.#metadata = CallMetadata.of(options.metadata ?? {});
+    this.#path = options.path ?? "/a.B/C";
   }
 
   readonly call: IncomingCall = {
@@ -27,6 +32,7 @@ export class StubCaller {
     listen: (listener) => {
       this.listener = listener;
     },
+    accept: (by) => void this.seen.accepted.push(by),
     sendHeaders: (metadata) => void this.seen.headers.push(metadata),
     send: (bytes) => {
       this.seen.messages.push(bytes);
@@ -46,7 +52,7 @@ export class StubCaller {
 
   /** The call as it arrives with this deadline. */
   get arriving(): IncomingCall {
-    return { ...this.call, timeoutMs: this.#timeoutMs };
+    return { ...this.call, timeoutMs: this.#timeoutMs, metadata: this.#metadata, path: this.#path };
   }
 
   get isOver(): boolean {

@@ -1,4 +1,4 @@
-import type { CallEnd, CallListener, CallStart, Connection, OutgoingCall } from "../../src/core/call";
+import type { Acceptance, CallEnd, CallListener, CallStart, Connection, OutgoingCall } from "../../src/core/call";
 import { endOfError } from "../../src/core/call-end";
 import { CallMetadata } from "../../src/core/call-metadata";
 import { FabricError, type ErrorCode } from "../../src/core/errors";
@@ -47,6 +47,10 @@ export class StubCallee {
       this.paused = false;
     },
   };
+
+  accept(by: Acceptance): void {
+    if (!this.#over) this.#listener.accepted?.(by);
+  }
 
   headers(entries: Readonly<Record<string, string>> = {}): void {
     if (!this.#over) this.#listener.headers(CallMetadata.of(entries));

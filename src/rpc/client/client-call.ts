@@ -8,7 +8,7 @@ import { ErrorCode as ErrorNumber, errorCodeName } from "../../http2/error-codes
 import type { ResetCause, StreamHandler } from "../../http2/handlers";
 import type { HeaderList } from "../../http2/header-list";
 import type { Http2Stream } from "../../http2/stream";
-import { endOfHttpStatus, endOfTrailers, metadataOfHead } from "../framing/answer-shapes";
+import { acceptanceOf, endOfHttpStatus, endOfTrailers, metadataOfHead } from "../framing/answer-shapes";
 import { giveBack, HeldBytes } from "../framing/held-bytes";
 import { isGrpc } from "../framing/header-shapes";
 import { MessageLimit } from "../framing/message-limit";
@@ -74,6 +74,7 @@ export class ClientCall implements OutgoingCall, StreamHandler {
   #toldToWait = false;
   #localEnded = false;
   #over = false;
+  #accepted = false;
   #paused = false;
   #held: HeldBytes | undefined;
   #heldEnd: CallEnd | undefined;
@@ -189,7 +190,13 @@ export class ClientCall implements OutgoingCall, StreamHandler {
   onHeaders(stream: Http2Stream, headers: HeaderList, endStream: boolean): void {
     if (this.#over) return;
     const httpStatus = headers.fields[1]!;
-    if (httpStatus.charCodeAt(0) === DIGIT_ONE) return; // 1xx: of the hop
+    if (httpStatus.charCodeAt(0) === DIGIT_ONE) {
+      const acceptance = this.#accepted ? undefined : acceptanceOf(headers);
+      if (acceptance === undefined) return; // of the hop
+      this.#accepted = true;
+      this.#listener.accepted?.(acceptance);
+      return;
+    }
     if (endStream && headers.get("grpc-status") !== undefined) {
       this.#end(endOfTrailers(headers));
       return;

@@ -1,4 +1,5 @@
 import type {
+  Acceptance,
   CallEnd,
   CallListener,
   CallStart,
@@ -161,6 +162,10 @@ class OutgoingMessageCall implements OutgoingCall, CallListener {
   }
 
   // ---- CallListener ----------------------------------------------------------------------------------------------------
+
+  accepted(by: Acceptance): void {
+    if (!this.#over) this.#listener.accepted?.(by);
+  }
 
   headers(metadata: CallMetadata): void {
     if (this.#over) return;

@@ -1,6 +1,7 @@
-import type { CallEnd } from "../../core/call";
+import type { Acceptance, CallEnd } from "../../core/call";
 import { endOfAnswer } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
+import { HEDDLE_KEYS } from "../../core/heddle-metadata";
 import { Status } from "../../core/status";
 import type { HeaderList } from "../../http2/header-list";
 import { decodeMessage, encodeMessage } from "./grpc-message";
@@ -121,4 +122,19 @@ export function headOf(contentType: string, metadata: CallMetadata): HeaderList 
   const list = lists.of(fields, metadata.sensitiveKeys);
   metadata.derived = new SentHead(contentType, list);
   return list;
+}
+
+/** 102 "Processing": "the server has accepted the complete request, but has not yet completed it" (RFC 2518 §10.1). */
+const PROCESSING = "102";
+
+/** The interim answer (RFC 9113 §8.1) by which a worker says that it has taken a call. */
+export function interimOf({ memberId, life }: Acceptance): HeaderList {
+  return lists.of([":status", PROCESSING, HEDDLE_KEYS.accepted, life, HEDDLE_KEYS.worker, memberId]);
+}
+
+/** Undefined: an interim answer that says something else, or to somebody else. */
+export function acceptanceOf(list: HeaderList): Acceptance | undefined {
+  const life = list.get(HEDDLE_KEYS.accepted);
+  const memberId = list.get(HEDDLE_KEYS.worker);
+  return life === undefined || memberId === undefined ? undefined : { memberId, life };
 }

@@ -1,4 +1,5 @@
 import type {
+  Acceptance,
   CallEnd,
   IncomingCall,
   IncomingListener,
@@ -7,6 +8,7 @@ import type {
   PeerCertificate,
 } from "../../core/call";
 import { endOfError } from "../../core/call-end";
+import { asksOf, type CallAsks } from "../../core/call-asks";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CancelTimer, Clock } from "../../core/clock";
 import { FabricError } from "../../core/errors";
@@ -75,6 +77,11 @@ export class MessageCall implements IncomingCall, IncomingListener {
     return (this.#metadata ??= userMetadataOf(this.#call.metadata));
   }
 
+  /** Without a copy of the metadata. */
+  asks(): CallAsks {
+    return asksOf(this.#call.metadata);
+  }
+
   get peer(): string {
     return this.#call.peer;
   }
@@ -99,6 +106,10 @@ export class MessageCall implements IncomingCall, IncomingListener {
   compress(compression: MessageCompression): void {
     this.#compression ??= new AnswerCompression();
     this.#compression.wanted = compression;
+  }
+
+  accept(by: Acceptance): void {
+    if (!this.#over) this.#call.accept?.(by);
   }
 
   sendHeaders(metadata: CallMetadata): void {

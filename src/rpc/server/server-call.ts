@@ -1,4 +1,4 @@
-import type { CallEnd, IncomingCall, IncomingListener, PeerCertificate } from "../../core/call";
+import type { Acceptance, CallEnd, IncomingCall, IncomingListener, PeerCertificate } from "../../core/call";
 import { endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
 import type { CallSource } from "../../core/call-source";
@@ -7,7 +7,7 @@ import { ErrorCode } from "../../http2/error-codes";
 import type { StreamHandler } from "../../http2/handlers";
 import type { HeaderList } from "../../http2/header-list";
 import type { Http2Stream } from "../../http2/stream";
-import { headOf, trailersOf, trailersOnlyOf } from "../framing/answer-shapes";
+import { headOf, interimOf, trailersOf, trailersOnlyOf } from "../framing/answer-shapes";
 import { HeldBytes } from "../framing/held-bytes";
 import { MessageLimit } from "../framing/message-limit";
 import type { QuietLimits } from "./quiet-calls";
@@ -76,6 +76,13 @@ export class ServerCall implements IncomingCall, StreamHandler {
   listen(listener: IncomingListener): void {
     this.#listener = listener;
     this.resume();
+  }
+
+  /** To a client that asked, so one that knows what to do with it. */
+  accept(by: Acceptance): void {
+    if (this.#over || this.#headSent) return;
+    const interim = interimOf(by);
+    if (interim.sizeBytes <= this.#stream.headerListMaxBytes) this.#stream.sendHeaders(interim);
   }
 
   sendHeaders(metadata: CallMetadata): void {

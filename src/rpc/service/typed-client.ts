@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 
 import type {
+  Acceptance,
   CallEnd,
   CallListener,
   CallStart,
@@ -11,6 +12,7 @@ import type {
 } from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
 import { FabricError } from "../../core/errors";
+import { HEDDLE_KEYS } from "../../core/heddle-metadata";
 import { MessageQueue } from "../../core/message-queue";
 import { type ClientInterceptor, interceptedMethod } from "./client-interceptors";
 import {
@@ -40,6 +42,14 @@ export interface CallOptions {
    * settings say. With HEDDLE_TRANSPORT=grpc-js those alone count.
    */
   readonly compression?: MessageEncoding | MessageCompression;
+  /**
+   * Calls with the same key are one: the worker runs it once, and answers the others with the same result, for as long as it lives and
+   * HEDDLE_IDEMPOTENCY_WINDOW_MS says. So a call of any method may be tried again when its connection breaks. Unary methods only; 1 to
+   * 128 printable ASCII characters, such as a UUID. See docs/clients.md.
+   */
+  readonly idempotencyKey?: string;
+  /** Told when a worker has taken the call, before its handler runs: from then on it counts as begun. That this is not told proves nothing. */
+  readonly onAccepted?: (by: Acceptance) => void;
   /** Told the initial metadata of the answer. */
   readonly onHeaders?: (headers: CallMetadata) => void;
   /** Told the trailers, also of a failed call. */
@@ -204,6 +214,10 @@ class TypedCall implements CallListener {
 
   // ---- CallListener ----------------------------------------------------------------------------------------------------
 
+  accepted(by: Acceptance): void {
+    this.#options.onAccepted?.(by);
+  }
+
   headers(metadata: CallMetadata): void {
     this.#options.onHeaders?.(metadata);
   }
@@ -271,11 +285,21 @@ function startOf({ path, traits }: Target, options: CallOptions): Parameters<Cal
   return {
     path,
     traits,
-    metadata: options.metadata === undefined ? NO_METADATA : CallMetadata.copyOf(options.metadata),
+    metadata: metadataOf(options),
     timeoutMs,
     waitForReady,
     compression: typeof compression === "string" ? { encoding: compression } : compression,
   };
+}
+
+function metadataOf({ metadata, idempotencyKey, onAccepted }: CallOptions): CallMetadata {
+  const isPlain = idempotencyKey === undefined && onAccepted === undefined;
+  if (metadata === undefined && isPlain) return NO_METADATA;
+  const own = CallMetadata.copyOf(metadata ?? NO_METADATA);
+  if (isPlain) return own;
+  own.set(HEDDLE_KEYS.accept, "1");
+  if (idempotencyKey !== undefined) own.set(HEDDLE_KEYS.idempotencyKey, idempotencyKey);
+  return own;
 }
 
 /** Calls share it, and with it what is made of it: nobody changes it. */
