@@ -2,6 +2,7 @@ import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import { DEFAULT_INTENT, type Intent, type MemberRecord } from "../core/member";
 import type { Store, WatchEvent } from "../store/store";
+import { LostFacts } from "./lost-facts";
 import {
   CLUSTER_PREFIX,
   KEYS,
@@ -33,6 +34,7 @@ export interface Ending {
 interface Held {
   readonly value: ClusterFact["value"];
   readonly modRevision: number;
+  readonly bytes: Uint8Array;
 }
 
 /** A member as this director must see it although the store does not answer. */
@@ -48,6 +50,7 @@ interface Overlay {
  * - V1 each change is told once, in the order of revisions.
  * - V2 while the store is away, what local members do is laid over it, so that joins and deaths take effect; the overlay
  *   of a member ends when the watch has caught up with its write.
+ * - V4 what the store acknowledged and has lost, because it was emptied or restored from a backup, stays in force until it is there again.
  * - V3 a member whose record goes although nobody ended it was only held by the lease of its director. It stays, as an *orphan*,
  *   until somebody writes it again or `endOrphan` is called.
  */
@@ -56,6 +59,12 @@ export class ClusterView {
   readonly #logger: Logger;
   readonly #held = new Map<string, Held>();
   readonly #overlays = new Map<string, Overlay>();
+  /** Known to have been acknowledged, and not in the store (V4). */
+  readonly lost = new LostFacts();
+  /** Of the store that was read last; survives the loss of the key. */
+  #knownIdentity: string | undefined;
+  readonly #replacedListeners: (() => void)[] = [];
+  #incomplete: (() => void)[] = [];
   readonly #removals = new Map<string, Removal>();
   readonly #orphans = new Set<string>();
   readonly #orphanListeners: ((memberIds: readonly string[]) => void)[] = [];
@@ -127,6 +136,22 @@ export class ClusterView {
     this.#listeners.push(listener);
   }
 
+  /** Of the store, as it says itself; `undefined` while it has none. */
+  get identity(): string | undefined {
+    return this.#held.get(KEYS.identity)?.value as string | undefined;
+  }
+
+  /** Resolves when something is lost, or the store has no identity. */
+  whenIncomplete(): Promise<void> {
+    if (this.#isIncomplete()) return Promise.resolve();
+    return new Promise((resolve) => this.#incomplete.push(resolve));
+  }
+
+  /** Told when the store turns out to be another one than before, or an older state of it; before the changes that follow from that. */
+  onReplaced(listener: () => void): void {
+    this.#replacedListeners.push(listener);
+  }
+
   /** Told of members that have become orphans, after all changes of the moment. */
   onOrphans(listener: (memberIds: readonly string[]) => void): void {
     this.#orphanListeners.push(listener);
@@ -187,16 +212,22 @@ export class ClusterView {
 
   #apply(event: WatchEvent): void {
     const changes: (FactChange | undefined)[] = [];
+    let isReplaced = false;
     if (event.kind === "snapshot") {
       const present = new Set(event.entries.map((entry) => entry.key));
+      isReplaced = this.#isOther(event);
+      if (isReplaced) this.lost.compare(this.#held, event.entries, event.revision);
       for (const entry of event.entries) {
-        if (this.modRevision(entry.key) !== entry.modRevision) {
-          changes.push(this.#take(entry.key, entry.value, entry.modRevision));
+        const { key, value, modRevision } = entry;
+        const isOlder = isReplaced && this.lost.has(key);
+        // Another store counts anew, so its revisions say nothing.
+        if (!isOlder && (isReplaced || this.modRevision(key) !== modRevision)) {
+          changes.push(this.#take(key, value, modRevision));
         }
       }
       // After what is there: a removal explains why a record is not.
       for (const key of [...this.#held.keys()]) {
-        if (!present.has(key)) changes.push(this.#take(key, undefined, event.revision));
+        if (!present.has(key) && !this.lost.has(key)) changes.push(this.#take(key, undefined, event.revision));
       }
     } else {
       for (const change of event.changes) {
@@ -208,6 +239,8 @@ export class ClusterView {
       }
     }
     this.#revision = event.revision;
+    this.#knownIdentity = this.identity ?? this.#knownIdentity;
+    if (isReplaced) this.#tellReplaced();
     // A snapshot comes by key; V1 wants it by revision.
     if (event.kind === "snapshot") changes.sort((a, b) => (a?.revision ?? 0) - (b?.revision ?? 0));
     changes.push(...this.#endOverlays());
@@ -215,6 +248,30 @@ export class ClusterView {
     const reached = this.#catchingUp.filter(({ revision }) => revision <= this.#revision);
     this.#catchingUp = this.#catchingUp.filter(({ revision }) => revision > this.#revision);
     for (const { resolve } of reached) resolve();
+    if (this.#isIncomplete()) for (const resolve of this.#incomplete.splice(0)) resolve();
+  }
+
+  #isIncomplete(): boolean {
+    return this.lost.size > 0 || this.identity === undefined;
+  }
+
+  /** Whether the snapshot is of a store that was emptied, restored or exchanged since the last event. */
+  #isOther(snapshot: Extract<WatchEvent, { kind: "snapshot" }>): boolean {
+    if (this.#knownIdentity === undefined) return false;
+    if (snapshot.revision < this.#revision) return true;
+    const entry = snapshot.entries.find(({ key }) => key === KEYS.identity);
+    const fact = entry && readFact(entry.key, entry.value);
+    return fact?.value !== this.#knownIdentity;
+  }
+
+  #tellReplaced(): void {
+    this.#logger.warn("⚠️  the store is not the one it was: it was emptied, or restored from a backup", {
+      revision: this.#revision,
+      lost: this.lost.size,
+    });
+    // Their revision was the other store's.
+    for (const { resolve } of this.#catchingUp.splice(0)) resolve();
+    for (const listener of this.#replacedListeners) listener();
   }
 
   #take(key: string, value: Uint8Array | undefined, modRevision: number): FactChange | undefined {
@@ -226,8 +283,10 @@ export class ClusterView {
     }
     if (!fact) return undefined;
     const before = this.#held.get(key)?.value;
+    const isBack = value !== undefined && this.lost.has(key);
     if (value === undefined) this.#held.delete(key);
-    else this.#held.set(key, { value: fact.value, modRevision });
+    else this.#held.set(key, { value: fact.value, modRevision, bytes: value });
+    this.lost.found(key);
     switch (fact.kind) {
       case "member":
         return this.#overlays.has(fact.id) ? undefined : this.#showStored(fact.id, fact.value, modRevision);
@@ -247,9 +306,12 @@ export class ClusterView {
         setOrDelete(this.#descriptors, fact.id, fact.value);
         break;
       case "balancing":
+      case "identity":
       case "leader":
         break;
     }
+    // It was in force all the time.
+    if (isBack && JSON.stringify(before) === JSON.stringify(fact.value)) return undefined;
     return { fact, before, revision: modRevision };
   }
 

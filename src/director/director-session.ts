@@ -17,6 +17,9 @@ export interface DirectorSessionParts {
   renewed(): void;
 }
 
+/** So that the record is whole again within seconds of the store's return, however long it was away. */
+const RETRY_MAX_MS = 1_000;
+
 /**
  * The director's lease in the store, opened anew whenever it is lost. On it hang the director's own record and those of the workers attached
  * to it, so that the cost of leases grows with the directors and not with the workers.
@@ -34,10 +37,15 @@ export class DirectorSession {
     return this.#session?.isAlive() ? this.#session : undefined;
   }
 
+  /** Gives the lease up for a new one: the store may not know it any more. */
+  renew(): void {
+    void this.#session?.close();
+  }
+
   /** Keeps a lease until `signal` aborts. The store may be away for any time. */
   async run(signal: AbortSignal): Promise<void> {
     const { store, clock, random, logger, ttlMs } = this.#parts;
-    const backoff = new Backoff({ initialMs: 100, maxMs: 5_000 }, random);
+    const backoff = new Backoff({ initialMs: 100, maxMs: RETRY_MAX_MS }, random);
     while (!signal.aborted) {
       try {
         const session = await store.openSession({ ttlMs });

@@ -1,6 +1,7 @@
 import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
 import { parseSocketAddress } from "../core/address";
+import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
 import type { Intent } from "../core/member";
 import type { Leader } from "../store/election";
@@ -26,6 +27,7 @@ import { NO_RELAYS, type Relays } from "./relays";
 import { relaySource } from "./relay-source";
 import { ServiceContracts } from "./service-contracts";
 import { Sessions } from "./sessions";
+import { StoreRecovery } from "./store-recovery";
 import { shutDown } from "./shutdown";
 import { displayName, followView } from "./view-follower";
 import { WorkerPool, type PooledEndpoint } from "./worker-pool";
@@ -34,6 +36,15 @@ export type { DirectorConfig, DirectorParts, DirectorServer } from "./director-p
 
 /** How long a director that starts waits for the store before it serves with what it knows: nothing. */
 const STORE_PATIENCE_MS = 5_000;
+
+/** How long the answer to a write waits for the write to come back through the watch. */
+const CAUGHT_UP_PATIENCE_MS = 3_000;
+
+async function withinPatience(clock: Clock, wait: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([wait, clock.sleep(CAUGHT_UP_PATIENCE_MS, over.signal).catch(() => {})]);
+  over.abort();
+}
 
 /**
  * A director from start to stop. It wires the two straight paths and keeps nothing itself:
@@ -56,6 +67,7 @@ export class Director {
   readonly #pool: WorkerPool;
   readonly #contracts: ServiceContracts;
   readonly #orphans: Orphans;
+  readonly #recovery: StoreRecovery;
   readonly #report: MemberReport;
   readonly #drains: Drains;
   readonly #assignments: Assignments;
@@ -90,6 +102,8 @@ export class Director {
       record: () => this.#record(),
       renewed: () => this.#membership.writeAll(),
     });
+    this.#recovery = new StoreRecovery({ ...parts, view: this.#view, newId: () => parts.newId() });
+    this.#view.onReplaced(() => this.#session.renew());
     this.#writer = new MemberWriter({
       store,
       view: this.#view,
@@ -216,6 +230,7 @@ export class Director {
     this.#adopt();
     this.#address = config.advertiseAddress || bound;
     this.#background("the lease", this.#session.run(signal));
+    this.#background("the recovery of the store", this.#recovery.run(signal));
     this.#leadership = this.#standForElection();
     this.#background("the clock of membership", this.#membership.tick(signal));
     logger.info("✅ Director registered itself in cluster", { director: config.directorId });
@@ -375,7 +390,8 @@ export class Director {
       leader: () => this.#leadership?.current(),
       transferLeadership: (to) => this.#transferLeadership(to),
       caughtUp: async (revision) => {
-        await this.#view.caughtUp(revision);
+        // It is written; that the watch has not brought it back yet is no reason to keep the caller for ever.
+        await withinPatience(clock, this.#view.caughtUp(revision));
         await this.#pickedAnew();
       },
       revision: () => this.#view.revision,

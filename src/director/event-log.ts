@@ -32,6 +32,11 @@ export class EventLog {
     this.#view = view;
     this.#clock = clock;
     view.onChange((changes) => this.#record(changes));
+    // Its revisions do not go on from those that were kept.
+    view.onReplaced(() => {
+      this.#kept.length = 0;
+      this.#completeAfter = view.revision;
+    });
   }
 
   /** Events after `revision`; from 0, or a revision that is no longer kept, `reset` and one event per member come first. */
@@ -116,6 +121,7 @@ function describe({ fact, before, ending }: FactChange): { kind: MemberEventKind
     case "leader":
       return { kind: "leader-changed", detail: fact.value?.directorId ?? "" };
     case "removal":
+    case "identity":
     case "director":
     case "descriptors":
     case "drain":

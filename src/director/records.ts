@@ -21,8 +21,15 @@ export const KEYS = {
   director: (directorId: string) => `${DIRECTORS}${directorId}`,
   descriptors: (hash: string) => `${DESCRIPTORS}${hash}`,
   balancing: `${CLUSTER_PREFIX}settings/balancing`,
+  /** A random id, made once for each store: another one, or none, says that the store is not the one it was. */
+  identity: `${CLUSTER_PREFIX}identity`,
   leader: `${ELECTION_PREFIX}leader`,
 } as const;
+
+/** Whether a key holds what was promised to somebody. The others say how things are, and are written again by those who know. */
+export function isDurable(key: string): boolean {
+  return key.startsWith(INTENTS) || key.startsWith(DESCRIPTORS) || key === KEYS.balancing;
+}
 
 /** A director as the others see it. Leased: it goes with the director's session. */
 export interface DirectorRecord {
@@ -62,6 +69,7 @@ export type ClusterFact =
   | { readonly kind: "director"; readonly id: string; readonly value: DirectorRecord | undefined }
   | { readonly kind: "descriptors"; readonly id: string; readonly value: Uint8Array | undefined }
   | { readonly kind: "balancing"; readonly id: ""; readonly value: string | undefined }
+  | { readonly kind: "identity"; readonly id: ""; readonly value: string | undefined }
   | {
       readonly kind: "leader";
       readonly id: "";
@@ -93,6 +101,7 @@ export function readFact(key: string, value: Uint8Array | undefined): ClusterFac
     return { kind: "director", id: key.slice(DIRECTORS.length), value: json<DirectorRecord>() };
   if (key.startsWith(DESCRIPTORS)) return { kind: "descriptors", id: key.slice(DESCRIPTORS.length), value };
   if (key === KEYS.balancing) return { kind: "balancing", id: "", value: json<string>() };
+  if (key === KEYS.identity) return { kind: "identity", id: "", value: json<string>() };
   if (key === KEYS.leader) return { kind: "leader", id: "", value: json<DirectorRecord>() };
   return undefined;
 }

@@ -63,6 +63,8 @@ function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): 
       parts.sessions.sendAll({ kind: "configuration", heartbeatIntervalMs: 0, directors: parts.directors() });
       parts.changed();
       return;
+    case "identity":
+      return;
     case "leader":
       parts.changed();
       return;

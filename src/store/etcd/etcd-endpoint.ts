@@ -93,7 +93,7 @@ export class EtcdEndpoint {
         "grpc.keepalive_time_ms": 10_000,
         "grpc.keepalive_timeout_ms": 3_000,
         "grpc.initial_reconnect_backoff_ms": 200,
-        "grpc.max_reconnect_backoff_ms": 5_000,
+        "grpc.max_reconnect_backoff_ms": 1_000,
         "grpc.use_local_subchannel_pool": 1,
         "grpc.service_config_disable_resolution": 1,
         "grpc.enable_http_proxy": 0,

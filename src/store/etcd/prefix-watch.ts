@@ -52,7 +52,7 @@ export class PrefixWatch {
   /** Runs until `signal` aborts. Does not reject. */
   async run(signal: AbortSignal): Promise<void> {
     const { calls, clock, random, logger } = this.#options;
-    const backoff = new Backoff({ initialMs: 100, maxMs: 5_000 }, random);
+    const backoff = new Backoff({ initialMs: 100, maxMs: 1_000 }, random);
     while (!signal.aborted) {
       let steadySinceMs = Infinity;
       try {
