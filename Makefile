@@ -11,6 +11,9 @@ TESTS ?=
 BENCH ?=
 # A part of the interop lanes: make conformance-interop INTEROP="--clients heddle --servers grpc-go"
 INTEROP ?=
+# How long make chaos breaks things, and which of them: KINDS="worker SIGKILL,director SIGSTOP". SEED=n replays a run.
+MINUTES ?= 5
+KINDS ?=
 # Options of the attacks: make attack ATTACK=--quick
 ATTACK ?=
 
@@ -133,6 +136,10 @@ fuzz-rpc: install ## Feed both ends of gRPC with hostile messages and metadata (
 .PHONY: attack
 attack: build ## Attack a director and a worker in every known way, beside other proxies (ATTACK="--quick", "--targets worker")
 	@node dist/test/attack/run.js $(ATTACK)
+
+.PHONY: chaos
+chaos: build ## Break real directors, workers, etcd and links under load, and check that nothing is lost (MINUTES=5, SEED=n to replay)
+	@node dist/test/chaos/run.js --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds "$(KINDS)")
 
 # ---- Verify: what CI asks, each with the target that puts it right -------------------------------------------------
 

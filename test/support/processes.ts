@@ -10,7 +10,8 @@ import { freeze } from "./freeze";
 /** How long a line, an exit or an answer may take: generous, because it only decides how a failure looks. */
 export const PATIENCE_MS = 20_000;
 
-const BIN = resolve(__dirname, "../../dist/src/bin");
+/** Whether this file is compiled itself or not. */
+const BIN = resolve(__dirname.replace(/\/dist\/test\/support$/, "/test/support"), "../../dist/src/bin");
 
 export type Environment = Readonly<Record<string, string>>;
 
