@@ -15,6 +15,9 @@ const GENERATED = "generated";
 const DESCRIPTORS = "descriptors.ts";
 const BASE64_LINE_LENGTH = 116;
 
+/** For the contracts of users. Of it there is nothing to generate but Protobuf's own descriptor.proto, which it imports. */
+const NOT_GENERATED = ["--exclude-path", "proto/heddle/v1/options.proto"];
+
 /** The output of buf. Its errors go to the terminal as they are. */
 function buf(...args: string[]): Buffer {
   const program = require.resolve("@bufbuild/buf/bin/buf");
@@ -48,8 +51,15 @@ function descriptorsSource(descriptorSet: Buffer): string {
 
 /** Writes `outDir`/generated anew. What was there and is not generated any more is deleted. */
 function generate(outDir: string): void {
-  buf("generate", "--output", outDir);
-  const descriptorSet = buf("build", "--as-file-descriptor-set", "--exclude-source-info", "--output", "-");
+  buf("generate", "--output", outDir, ...NOT_GENERATED);
+  const descriptorSet = buf(
+    "build",
+    "--as-file-descriptor-set",
+    "--exclude-source-info",
+    "--output",
+    "-",
+    ...NOT_GENERATED,
+  );
   writeFileSync(join(outDir, GENERATED, DESCRIPTORS), descriptorsSource(descriptorSet));
 }
 

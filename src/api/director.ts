@@ -8,6 +8,7 @@ import type { Environment } from "../config/setting";
 import { Director, type DirectorServer } from "../director/director";
 import { membershipDefaults } from "../membership/membership-options";
 import { LoopLag } from "../platform/loop-lag";
+import { FramedMessages } from "../rpc/framing/framed-messages";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
@@ -85,6 +86,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     ...(fleet ? { relays: fleet.fleet } : {}),
     catalog,
     connect: (address, record) => connectWorker(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
+    newCutter: () => new FramedMessages(),
     newId,
     loopLagMs: () => loopLag.take().maxMs,
     onServing: setHealth,

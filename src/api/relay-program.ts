@@ -7,6 +7,7 @@ import { systemRandom } from "../platform/system-random";
 import type { FromRelay, ToRelay } from "../relay-process/messages";
 import { ControlLinks } from "../relay-process/control-links";
 import { RelayProcess } from "../relay-process/relay-process";
+import { FramedMessages } from "../rpc/framing/framed-messages";
 import { liveTls } from "./process-parts";
 import { callLimits, controlConnection, portLimits, relayPort, workerConnections } from "./relay-parts";
 import { sendingLogger } from "./sending-logger";
@@ -54,6 +55,7 @@ export function startRelay(
     registry,
     server,
     connect: (address, record) => connectWorker(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
+    newCutter: () => new FramedMessages(),
     send,
   });
   const control = new ControlLinks(parts.clock, () => controlConnection(config, parts, () => connect(controlSocket)));

@@ -1,10 +1,19 @@
-import type { CallEnd, IncomingCall, IncomingListener, MessageCompression, PeerCertificate } from "../core/call";
+import type {
+  Acceptance,
+  CallEnd,
+  IncomingCall,
+  IncomingListener,
+  MessageCompression,
+  PeerCertificate,
+} from "../core/call";
 import type { CallMetadata } from "../core/call-metadata";
 import type { CallSource } from "../core/call-source";
 
 /** Who makes a call several times, as one of its legs sees it. After `ended`, or `CallLeg.cancel`, it is told nothing. */
 export interface LegOwner {
   headers(leg: CallLeg, metadata: CallMetadata): void;
+  /** A worker said that it has taken the leg. */
+  accepted?(leg: CallLeg, by: Acceptance): void;
   /** False: it was taken, but the leg holds its worker back until `CallLeg.drained`. */
   message(leg: CallLeg, bytes: Uint8Array): boolean;
   /** The leg's last word: exactly once, unless it was cancelled. */
@@ -97,6 +106,10 @@ export class CallLeg implements IncomingCall {
 
   listen(listener: IncomingListener): void {
     this.#listener = listener;
+  }
+
+  accept(by: Acceptance): void {
+    if (!this.#over) this.#owner.accepted?.(this, by);
   }
 
   sendHeaders(metadata: CallMetadata): void {

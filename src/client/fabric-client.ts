@@ -3,17 +3,19 @@ import { Dispatcher } from "../balancing/dispatcher";
 import { forwardCall } from "../balancing/forward-call";
 import type { BalancingPolicy } from "../balancing/picker";
 import type { PolicyRegistry } from "../balancing/policy-registry";
+import { resumedCall } from "../balancing/resumed-call";
 import { RetryMemory } from "../balancing/retry-memory";
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import { serviceOf } from "../balancing/service-index";
 import type { MemberEvent } from "../core/attach-messages";
-import type { CallListener, CallStart, Connection, MethodTraits, OutgoingCall } from "../core/call";
+import type { CallListener, CallStart, Connection, IncomingCall, MethodTraits, OutgoingCall } from "../core/call";
 import { keyFault } from "../core/call-asks";
 import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
 import { HEDDLE_KEYS, routingOf, withoutRouting } from "../core/heddle-metadata";
 import type { Logger } from "../core/logger";
 import { NO_LOAD } from "../core/member";
+import { WholeMessages } from "../core/message-cutter";
 import type { Random } from "../core/random";
 import { refuseCall } from "../core/refuse-call";
 import { DirectorServiceDefinition } from "../wire/contract";
@@ -39,6 +41,8 @@ export interface FabricClientConfig {
   /** Policy of direct mode; "" takes the cluster's. */
   readonly balancer: string;
   readonly attemptsMax: number;
+  /** How long a resumable stream may be without a worker. */
+  readonly resumeWindowMs: number;
   /** Deadline of unary calls that are given none; 0 for none. */
   readonly callTimeoutMs: number;
   readonly reconnectMaxMs: number;
@@ -58,6 +62,7 @@ export interface FabricClientParts {
 }
 
 type Calling = Dispatcher<ClientEndpoint>;
+type MethodCall = CallStart & { readonly traits: MethodTraits };
 
 /** Stays with the first director that answers, so that one connection carries all; the others are for when it fails. */
 const firstThatAnswers: BalancingPolicy = (endpoints) => ({
@@ -109,7 +114,11 @@ export class FabricClient {
   get director(): TypedClient<DirectorServiceDefinition> {
     return typedClient(
       DirectorServiceDefinition,
-      this.#starter((call, listener) => this.#through(this.#proxy, ANY_SERVICE, call, listener)),
+      this.#starter((call, listener) => {
+        const { outgoing, incoming } = localCall(call, listener);
+        this.#through(this.#proxy, ANY_SERVICE, incoming, call);
+        return outgoing;
+      }),
       { interceptors: this.#interceptors },
     );
   }
@@ -179,33 +188,57 @@ export class FabricClient {
     };
   }
 
-  #start(call: CallStart & { readonly traits: MethodTraits }, listener: CallListener): OutgoingCall {
+  #start(call: MethodCall, listener: CallListener): OutgoingCall {
+    const { outgoing, incoming } = localCall(call, listener);
+    if (call.traits.resumable) this.#resume(incoming, call);
+    else this.#choose(incoming, call);
+    return outgoing;
+  }
+
+  /** In legs, each of which chooses its way anew. */
+  #resume(incoming: IncomingCall, call: MethodCall): void {
+    const { clock, random, config } = this.#parts;
+    // Whoever resumes it counts the attempts that may have run.
+    const traits = { ...call.traits, idempotent: false };
+    resumedCall(incoming, {
+      clock,
+      random,
+      limits: { attemptsMax: config.attemptsMax, windowMs: config.resumeWindowMs },
+      retryBufferBytes: config.retryBufferBytes,
+      retryMemory: this.#retryMemory,
+      newCutter: () => new WholeMessages(),
+      metadata: call.metadata,
+      forward: (leg, metadata, lost) => this.#choose(leg, { ...call, metadata, traits }, lost),
+    });
+  }
+
+  #choose(incoming: IncomingCall, call: MethodCall, excluded?: ReadonlySet<string>): void {
     const method = call.path.slice(1);
     const service = serviceOf(method);
     const { mode } = this.#parts.config;
     const direct =
       mode === "direct" || (mode === "auto" && this.#workers.ready.some(({ services }) => services.has(service)));
-    if (!direct) return this.#through(this.#proxy, ANY_SERVICE, call, listener);
-    return this.#through(this.#direct, method, call, listener);
+    if (direct) this.#through(this.#direct, method, incoming, call, excluded);
+    else this.#through(this.#proxy, ANY_SERVICE, incoming, call);
   }
 
   #through(
     dispatcher: Calling,
     method: string,
-    call: CallStart & { readonly traits: MethodTraits },
-    listener: CallListener,
-  ): OutgoingCall {
+    incoming: IncomingCall,
+    call: MethodCall,
+    excluded?: ReadonlySet<string>,
+  ): void {
     const isDirect = dispatcher === this.#direct;
     const { metadata, traits, waitForReady } = call;
-    const own = { method, idempotent: traits.idempotent, waitForReady };
-    const { outgoing, incoming } = localCall(call, listener);
+    const own = { method, idempotent: traits.idempotent, waitForReady, excluded };
     const isRouted = isDirect && metadata.size > 0;
     const idempotencyKey = metadata.size > 0 ? metadata.text(HEDDLE_KEYS.idempotencyKey) : undefined;
     const fault = idempotencyKey === undefined ? undefined : unfitForKey(idempotencyKey, call);
     if (fault !== undefined) {
       // Never from within `start`.
       queueMicrotask(() => refuseCall(incoming, fault));
-      return outgoing;
+      return;
     }
     forwardCall(incoming, {
       dispatcher,
@@ -219,7 +252,6 @@ export class FabricClient {
           ? own
           : { ...own, idempotencyKey },
     });
-    return outgoing;
   }
 
   #pool(balancer: Balancer<ClientEndpoint>): EndpointPool {

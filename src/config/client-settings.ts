@@ -9,6 +9,7 @@ import {
   logSettings,
   messageMaxBytes,
   reconnectMaxMs,
+  resumeWindowMs,
   tlsSettings,
   transport,
 } from "./shared-settings";
@@ -28,6 +29,7 @@ export const clientSettings = {
     doc: "The balancing policy of direct mode, in place of the one the directors use.",
   }),
   attemptsMax,
+  resumeWindowMs,
   callTimeoutMs: durationMs("HEDDLE_CALL_TIMEOUT_MS", {
     default: 30_000,
     min: 0,

@@ -10,6 +10,7 @@ import {
   drainTimeoutMs,
   logSettings,
   messageMaxBytes,
+  resumeWindowMs,
   servingTlsSettings,
 } from "./shared-settings";
 
@@ -146,6 +147,7 @@ export const directorSettings = {
     doc: "How long a call waits for a ready worker, within its own deadline, before it fails with NO_READY_WORKER. Long enough for a worker to restart; short enough that an outage shows.",
   }),
   attemptsMax,
+  resumeWindowMs,
   retryBufferBytes: bytes("HEDDLE_RETRY_BUFFER_BYTES", {
     default: 256 * 1024,
     min: 0,

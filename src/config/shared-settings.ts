@@ -62,6 +62,13 @@ export const attemptsMax: Setting<number> = integer("HEDDLE_ATTEMPTS_MAX", {
   doc: "How many workers one call may be tried on, within its deadline, while it is certain not to have run (or its method is idempotent). 1 turns retries off. More hides more deaths at once, but multiplies the load of a call that kills its worker.",
 });
 
+export const resumeWindowMs: Setting<number> = durationMs("HEDDLE_RESUME_WINDOW_MS", {
+  default: 30_000,
+  min: 0,
+  max: 3_600_000,
+  doc: "How long a resumable stream (`option (heddle.v1.resumable) = true`) may be without a worker before it fails with STREAM_LOST. Longer than a worker or director takes to restart; 0 resumes only at once.",
+});
+
 export const dataKeepaliveMs: Setting<number> = durationMs("HEDDLE_DATA_KEEPALIVE_MS", {
   default: 5_000,
   min: 100,

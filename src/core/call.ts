@@ -162,4 +162,6 @@ export interface MethodTraits {
   readonly responseStream: boolean;
   /** The contract says `idempotency_level = IDEMPOTENT` or `NO_SIDE_EFFECTS`. */
   readonly idempotent: boolean;
+  /** The contract says `option (heddle.v1.resumable) = true`, and the answer is a stream. */
+  readonly resumable: boolean;
 }

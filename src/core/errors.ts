@@ -40,6 +40,12 @@ export const ERRORS = {
     executed: "maybe",
     doc: "The connection broke after the call was sent. It is retried by itself only if the method is marked idempotent.",
   },
+  STREAM_LOST: {
+    status: Status.UNAVAILABLE,
+    retry: "after-backoff",
+    executed: "maybe",
+    doc: "A resumable stream broke and could not be resumed: no worker took it within HEDDLE_RESUME_WINDOW_MS, or as many as HEDDLE_ATTEMPTS_MAX lost it without a new message, or its requests were more than can be sent again. The message says which. `sequence` of the error, and the trailer `heddle-sequence`, say how many messages came: call again with that position to go on.",
+  },
   WORKER_DRAINING: {
     status: Status.UNAVAILABLE,
     retry: "other-worker",
@@ -260,6 +266,7 @@ export interface FabricErrorOptions {
   readonly status?: Status;
   /** The worker said that it had taken the call. Default: it is not known. */
   readonly accepted?: boolean;
+  readonly sequence?: number;
 }
 
 /** An error that a caller can see. The message begins with its code: "[WORKER_LOST] w7 …". */
@@ -268,6 +275,8 @@ export class FabricError extends Error {
   readonly status: Status;
   /** Whether a worker said that it had taken the call (docs/clients.md, "Did it run?"). False proves nothing. */
   readonly accepted: boolean;
+  /** Of a stream: the number of the last message that came, 0 for none; where it is resumed, the caller goes on after it. */
+  readonly sequence: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: FabricErrorOptions = {}) {
     super(`[${code}] ${message}`, options.cause === undefined ? undefined : { cause: options.cause });
@@ -275,6 +284,7 @@ export class FabricError extends Error {
     this.code = code;
     this.status = options.status ?? ERRORS[code].status;
     this.accepted = options.accepted ?? false;
+    this.sequence = options.sequence;
   }
 
   /** Whether user code can have run, as far as it is known of this call. */

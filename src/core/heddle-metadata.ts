@@ -14,6 +14,19 @@ export const HEDDLE_KEYS = {
   via: "heddle-via",
   /** Answer trailer: how many workers were tried. */
   attempts: "heddle-attempts",
+  /**
+   * Request for a resumable method: how many messages of the answer the caller has. Answer header: how many come before its first;
+   * absent for none.
+   */
+  resumeAfter: "heddle-resume-after",
+  /** Request: the latest checkpoint that came with those messages. */
+  resumeCheckpoint: "heddle-resume-checkpoint-bin",
+  /** Request: the number of the message that it came with. */
+  checkpointAfter: "heddle-checkpoint-after",
+  /** Request: the caller takes checkpoints off messages (core/checkpoint.ts). Answer header: there may be some. */
+  checkpoints: "heddle-checkpoints",
+  /** Answer trailer, of a stream that broke: how many of its messages were sent, those before a resumption included. */
+  sequence: "heddle-sequence",
   /** Answer trailer: the code of `ERRORS` that an error stands for. */
   error: "heddle-error",
   /** Request: calls with the same key are one, and the worker runs it once. */

@@ -1,4 +1,6 @@
-import { forwardCall } from "../balancing/forward-call";
+import { forwardCall, type ForwardPlan } from "../balancing/forward-call";
+import type { ResumeLimits } from "../balancing/resume-rules";
+import { resumedCall, type ResumeParts } from "../balancing/resumed-call";
 import type { DispatchRequest } from "../balancing/dispatch";
 import type { Dispatcher } from "../balancing/dispatcher";
 import { parseSelector } from "../balancing/selector";
@@ -13,23 +15,27 @@ import type { MemberRecord } from "../core/member";
 import type { ServiceContracts } from "./service-contracts";
 import type { PooledEndpoint, WorkerPool } from "./worker-pool";
 
-export interface CallRouterParts {
+export interface CallRouterParts extends Pick<ResumeParts, "clock" | "random" | "newCutter"> {
   readonly directorId: string;
   readonly dispatcher: Dispatcher<PooledEndpoint>;
   readonly contracts: Pick<ServiceContracts, "traits">;
   readonly retryBufferBytes: number;
   /** For all calls together. */
   readonly retryMemoryBytes: number;
+  readonly resumeLimits: ResumeLimits;
 }
 
 /** Sends every call that is not for the director itself to a worker, as its metadata asks. */
 export class CallRouter {
   readonly #parts: CallRouterParts;
   readonly #retryMemory: RetryMemory;
+  readonly #resumeParts: ResumeParts;
 
   constructor(parts: CallRouterParts) {
+    const { clock, random, newCutter, retryBufferBytes, resumeLimits: limits } = parts;
     this.#parts = parts;
     this.#retryMemory = new RetryMemory(parts.retryMemoryBytes);
+    this.#resumeParts = { clock, random, newCutter, limits, retryBufferBytes, retryMemory: this.#retryMemory };
   }
 
   route(call: IncomingCall): void {
@@ -45,7 +51,8 @@ export class CallRouter {
       refuseCall(call, fault);
       return;
     }
-    forwardCall(call, {
+    const { idempotent, resumable } = contracts.traits(call.path);
+    const plan = {
       dispatcher,
       wantsAcceptance,
       retryBufferBytes,
@@ -54,13 +61,25 @@ export class CallRouter {
       // Named one by one: spreading costs more than all of the pick.
       request: {
         method: call.path.slice(1),
-        idempotent: contracts.traits(call.path).idempotent,
+        idempotent,
         match: routing.match,
         affinityKey: routing.affinityKey,
         policy: routing.policy,
         memberId: routing.memberId,
         idempotencyKey: routing.idempotencyKey,
       },
+    };
+    if (resumable) this.#resumed(call, plan);
+    else forwardCall(call, plan);
+  }
+
+  #resumed(call: IncomingCall, plan: ForwardPlan<PooledEndpoint>): void {
+    resumedCall(call, {
+      ...this.#resumeParts,
+      metadata: plan.metadata,
+      // Whoever resumes it counts the attempts that may have run.
+      forward: (leg, metadata, excluded) =>
+        forwardCall(leg, { ...plan, metadata, request: { ...plan.request, idempotent: false, excluded } }),
     });
   }
 }

@@ -3,6 +3,7 @@ import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
 import type { Logger } from "../core/logger";
 import type { MemberRecord } from "../core/member";
+import type { MessageCutter } from "../core/message-cutter";
 import type { Random } from "../core/random";
 import type { MembershipOptions } from "../membership/membership-options";
 import type { Store } from "../store/store";
@@ -24,6 +25,7 @@ export interface DirectorConfig {
   readonly queueMax: number;
   readonly queueTimeoutMs: number;
   readonly attemptsMax: number;
+  readonly resumeWindowMs: number;
   readonly retryBufferBytes: number;
   readonly retryMemoryBytes: number;
   readonly assignmentTtlMs: number;
@@ -60,6 +62,8 @@ export interface DirectorParts {
   /** What reflection answers from. */
   readonly catalog: DescriptorCatalog;
   connect(address: string, record: MemberRecord): Connection;
+  /** Of the calls that come to `server`, which are passed on as they are. Default: each chunk is a message. */
+  newCutter?(): MessageCutter;
   newId(): string;
   loopLagMs(): number;
   /** Told when the director begins and ceases to take calls, and whenever the services it can relay to change. */

@@ -4,6 +4,7 @@ import { parseSocketAddress } from "../core/address";
 import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
 import type { Intent } from "../core/member";
+import { WholeMessages } from "../core/message-cutter";
 import type { Leader } from "../store/election";
 import type { Session } from "../store/store";
 import { acceptAttach, ATTACH_PATH } from "../wire/attach-stream";
@@ -320,15 +321,19 @@ export class Director {
   }
 
   #mount(): void {
-    const { server, config } = this.#parts;
+    const { clock, random, server, config, newCutter } = this.#parts;
     server.handle(ATTACH_PATH, (call) => void this.#attach.serve(acceptAttach(call), call.peer));
     for (const [path, run] of this.#directorService().methods) server.handle(path, run);
     const router = new CallRouter({
+      clock,
+      random,
       directorId: config.directorId,
       dispatcher: this.#dispatcher,
       contracts: this.#contracts,
       retryBufferBytes: config.retryBufferBytes,
       retryMemoryBytes: config.retryMemoryBytes,
+      resumeLimits: { attemptsMax: config.attemptsMax, windowMs: config.resumeWindowMs },
+      newCutter: newCutter ?? (() => new WholeMessages()),
     });
     server.handleUnknown((call) => router.route(call));
   }

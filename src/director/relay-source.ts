@@ -35,6 +35,7 @@ export function relaySource({ view, membership, pool, balancer, catalog }: Relay
     load: (memberId) => membership.get(memberId)?.load,
     policy: () => balancer.policyName,
     idempotentPaths: () => catalog.idempotentPaths,
+    resumablePaths: () => catalog.resumablePaths,
     inFlight: (memberId, calls) => pool.endpoint(memberId)?.setElsewhere(calls, 0),
   };
 }

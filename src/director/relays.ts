@@ -23,6 +23,8 @@ export interface RelaySource {
   policy(): string;
   /** Methods that may be run twice. The same array until they change. */
   idempotentPaths(): readonly string[];
+  /** Methods whose streams may be resumed. The same array until they change. */
+  resumablePaths(): readonly string[];
   /** All relay processes together have so many calls on the member now. */
   inFlight(memberId: string, calls: number): void;
 }

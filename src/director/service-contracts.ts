@@ -34,7 +34,7 @@ const PAUSE_MS_PER_MEMBER = 0.04;
 const UNUSED_KEPT_MS = 60_000;
 
 /** What is not known of a method's contract: any number of messages, and not to be run twice. */
-const UNKNOWN: MethodTraits = { requestStream: true, responseStream: true, idempotent: false };
+const UNKNOWN: MethodTraits = { requestStream: true, responseStream: true, idempotent: false, resumable: false };
 
 /**
  * The contracts of the workers' services: kept in the store by hash, so that every director can describe every worker, and in

@@ -12,8 +12,7 @@ export interface MirrorFollower {
   policyChanged(policy: string): void;
 }
 
-const IDEMPOTENT: MethodTraits = { requestStream: true, responseStream: true, idempotent: true };
-const ONCE: MethodTraits = { requestStream: true, responseStream: true, idempotent: false };
+const ONCE: MethodTraits = { requestStream: true, responseStream: true, idempotent: false, resumable: false };
 
 /** The director's view of the cluster in one of its relay processes, put together of updates. */
 export class MemberMirror {
@@ -21,11 +20,14 @@ export class MemberMirror {
   readonly #loads = new Map<string, Load>();
   readonly #callsElsewhere = new Map<string, number>();
   readonly #shares = new Map<string, number>();
-  #idempotentPaths: ReadonlySet<string> = new Set();
+  #idempotentPaths: readonly string[] = [];
+  #resumablePaths: readonly string[] = [];
+  /** Of methods of which more is known than that they exist. */
+  #traits: ReadonlyMap<string, MethodTraits> = new Map();
 
   /** Updates must come in order, none left out. */
   apply(update: Update, follower: MirrorFollower): void {
-    if (update.idempotentPaths) this.#idempotentPaths = new Set(update.idempotentPaths);
+    if (update.idempotentPaths || update.resumablePaths) this.#takeTraits(update);
     if (update.policy !== undefined) follower.policyChanged(update.policy);
     // Before the members: a new endpoint starts with what is known of it.
     for (const [memberId, load] of update.loads ?? []) this.#loads.set(memberId, load);
@@ -81,6 +83,14 @@ export class MemberMirror {
   }
 
   traits(path: string): MethodTraits {
-    return this.#idempotentPaths.has(path) ? IDEMPOTENT : ONCE;
+    return this.#traits.get(path) ?? ONCE;
+  }
+
+  #takeTraits({ idempotentPaths, resumablePaths }: Update): void {
+    this.#idempotentPaths = idempotentPaths ?? this.#idempotentPaths;
+    this.#resumablePaths = resumablePaths ?? this.#resumablePaths;
+    const traits = new Map(this.#idempotentPaths.map((path) => [path, { ...ONCE, idempotent: true }]));
+    for (const path of this.#resumablePaths) traits.set(path, { ...(traits.get(path) ?? ONCE), resumable: true });
+    this.#traits = traits;
   }
 }

@@ -18,6 +18,8 @@ export interface Update {
   readonly loads?: readonly (readonly [memberId: string, load: Load])[];
   readonly policy?: string;
   readonly idempotentPaths?: readonly string[];
+  /** Methods whose streams may be resumed: all of them. */
+  readonly resumablePaths?: readonly string[];
   /** Calls that the other relay processes have on the member. */
   readonly elsewhere?: readonly (readonly [memberId: string, calls: number])[];
   /** Of the slots of members that have a bound, how many this process may use; 0 until it is told. */

@@ -17,6 +17,7 @@ export class PendingUpdate {
   #settingsMayDiffer = true;
   #policy: string | undefined;
   #idempotentPaths: readonly string[] | undefined;
+  #resumablePaths: readonly string[] | undefined;
   #revision = 0;
 
   constructor(source: RelaySource) {
@@ -99,17 +100,20 @@ export class PendingUpdate {
     };
   }
 
-  #takeSettings(): Pick<Update, "policy" | "idempotentPaths"> {
+  #takeSettings(): Pick<Update, "policy" | "idempotentPaths" | "resumablePaths"> {
     if (!this.#settingsMayDiffer) return {};
     this.#settingsMayDiffer = false;
     const policy = this.#source.policy();
     const idempotentPaths = this.#source.idempotentPaths();
+    const resumablePaths = this.#source.resumablePaths();
     const changed = {
       ...(policy === this.#policy ? {} : { policy }),
       ...(idempotentPaths === this.#idempotentPaths ? {} : { idempotentPaths }),
+      ...(resumablePaths === this.#resumablePaths ? {} : { resumablePaths }),
     };
     this.#policy = policy;
     this.#idempotentPaths = idempotentPaths;
+    this.#resumablePaths = resumablePaths;
     return changed;
   }
 }

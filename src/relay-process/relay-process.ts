@@ -7,6 +7,7 @@ import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { Load, MemberRecord } from "../core/member";
+import type { MessageCutter } from "../core/message-cutter";
 import type { Random } from "../core/random";
 import { CallRouter, Shortage } from "../director/call-router";
 import { WorkerPool, type PooledEndpoint } from "../director/worker-pool";
@@ -23,6 +24,7 @@ export interface RelayProcessConfig {
   readonly queueMax: number;
   readonly queueTimeoutMs: number;
   readonly attemptsMax: number;
+  readonly resumeWindowMs: number;
   readonly retryBufferBytes: number;
   readonly retryMemoryBytes: number;
 }
@@ -43,6 +45,8 @@ export interface RelayProcessParts {
   readonly registry: PolicyRegistry;
   readonly server: HandedServer;
   connect(address: string, record: MemberRecord): Connection;
+  /** Of the calls that come to `server`. */
+  newCutter(): MessageCutter;
   /** To the director. */
   send(message: FromRelay): void;
 }
@@ -91,11 +95,15 @@ export class RelayProcess implements MirrorFollower {
       (tally) => send({ kind: "tally", tally }),
     );
     const router = new CallRouter({
+      clock,
+      random,
       directorId: config.directorId,
       dispatcher: this.#dispatcher,
       contracts: this.#mirror,
       retryBufferBytes: config.retryBufferBytes,
       retryMemoryBytes: config.retryMemoryBytes,
+      resumeLimits: { attemptsMax: config.attemptsMax, windowMs: config.resumeWindowMs },
+      newCutter: parts.newCutter,
     });
     server.handleUnknown((call) => {
       this.#counts.soon();

@@ -20,6 +20,7 @@ import { isWellKnownFile, wellKnownFile } from "./descriptor-well-known";
  *   files by name and would get the other contract.
  * - K5 idempotent means everywhere: a method is idempotent only if every set that declares it says so, because a retry may
  *   reach a worker of any version.
+ * - K6 resumable means everywhere, for the same reason.
  */
 export class DescriptorCatalog {
   readonly #own: DescriptorSet | undefined;
@@ -29,6 +30,7 @@ export class DescriptorCatalog {
   #sizeBytes = 0;
   #methods: ReadonlyMap<string, MethodTraits> = new Map();
   #idempotentPaths: readonly string[] = [];
+  #resumablePaths: readonly string[] = [];
   /** Served by members that have no descriptor set, or whose set has not come yet. */
   #undescribed: readonly string[] = [];
 
@@ -135,6 +137,11 @@ export class DescriptorCatalog {
     return this.#idempotentPaths;
   }
 
+  /** Methods whose streams may be resumed, by path. The same array until contracts come or go. */
+  get resumablePaths(): readonly string[] {
+    return this.#resumablePaths;
+  }
+
   /** Full names of all services, sorted: the own ones, and those that attached workers serve. */
   serviceNames(): readonly string[] {
     const names = new Set(this.#undescribed);
@@ -229,18 +236,21 @@ export class DescriptorCatalog {
   #indexMethods(): void {
     const methods = new Map<string, MethodTraits>();
     for (const set of this.#sets()) {
-      for (const { path, requestStream, responseStream, idempotent } of set.services.flatMap((s) => s.methods)) {
+      for (const { path, requestStream, responseStream, idempotent, resumable } of set.services.flatMap(
+        (s) => s.methods,
+      )) {
         const newer = methods.get(path);
         methods.set(
           path,
           newer
-            ? { ...newer, idempotent: newer.idempotent && idempotent }
-            : { requestStream, responseStream, idempotent },
+            ? { ...newer, idempotent: newer.idempotent && idempotent, resumable: newer.resumable && resumable }
+            : { requestStream, responseStream, idempotent, resumable },
         );
       }
     }
     this.#methods = methods;
     this.#idempotentPaths = [...methods].flatMap(([path, { idempotent }]) => (idempotent ? [path] : []));
+    this.#resumablePaths = [...methods].flatMap(([path, { resumable }]) => (resumable ? [path] : []));
   }
 }
 

@@ -1,4 +1,4 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, type UnknownField } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import {
   FileDescriptorProtoSchema,
@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf/wkt";
 
 import type { MethodTraits } from "../core/call";
+import { RESUMABLE_OPTION } from "../rpc/service/service-definition";
 
 /** A symbol that a file declares. Names are full and without a leading dot. */
 export interface DescriptorSymbol {
@@ -125,6 +126,7 @@ class FileContent {
           idempotent:
             (method.options?.idempotencyLevel ?? MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN) !==
             MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN,
+          resumable: method.serverStreaming && isResumable(method.options?.$unknown ?? []),
         };
       });
       return { fullName, methods };
@@ -171,6 +173,12 @@ class FileContent {
 
 /** google.protobuf.FieldDescriptorProto.Type.TYPE_ENUM. */
 const FIELD_TYPE_ENUM = 14;
+
+/** `option (heddle.v1.resumable)`, an extension that nothing here is generated for. The last one counts. */
+function isResumable(options: readonly UnknownField[]): boolean {
+  const given = options.findLast(({ no, wireType }) => no === RESUMABLE_OPTION && wireType === WireType.Varint);
+  return given !== undefined && new BinaryReader(given.data).bool();
+}
 
 function join(scope: string, name: string): string {
   return scope === "" ? name : `${scope}.${name}`;

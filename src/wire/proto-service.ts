@@ -30,6 +30,7 @@ export function mountProtoServices(services: readonly ProtoService[], module: un
       methods.set(method.path, {
         requestStream: method.requestStream,
         responseStream: method.responseStream,
+        resumable: service.methods.some(({ path, resumable }) => path === method.path && resumable),
         decode: (bytes) => method.requestDeserialize(asBuffer(bytes)) as unknown,
         encode: (message) => encode(method.responseSerialize, message, name),
         handler,

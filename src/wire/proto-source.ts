@@ -16,6 +16,14 @@ export const protobufjs = loaderRequire("protobufjs") as typeof Protobufjs;
 /** Its google/protobuf and google/api are found without being copied next to the user's files. */
 const BUNDLED_DIR = dirname(loaderRequire.resolve("protobufjs/package.json"));
 
+/** Ours, for `import "heddle/v1/options.proto"`: beside package.json, above src/ and above dist/src/. */
+const OWN_DIR = [resolve(__dirname, "../../proto"), resolve(__dirname, "../../../proto")].find((dir) =>
+  isFile(join(dir, "heddle/v1/options.proto")),
+);
+
+/** Found last, wherever the user's own files are. */
+const LAST_DIRS = [...(OWN_DIR === undefined ? [] : [OWN_DIR]), BUNDLED_DIR];
+
 /** A .proto file that was read. */
 export interface ProtoSource {
   /** As other files import it: relative to the include folder it was found in, with forward slashes. */
@@ -48,7 +56,7 @@ export interface ProtoSources {
  */
 export function readProtoSources(paths: readonly string[], includeDirs: readonly string[]): ProtoSources {
   const absolutePaths = paths.map((path) => resolve(path));
-  const dirs = [...new Set([...includeDirs.map((dir) => resolve(dir)), ...absolutePaths.map(dirname), BUNDLED_DIR])];
+  const dirs = [...new Set([...includeDirs.map((dir) => resolve(dir)), ...absolutePaths.map(dirname), ...LAST_DIRS])];
   const root = new protobufjs.Root();
   const files = new Map<string, ProtoSource>();
   const wellKnown = new Set<string>();
@@ -76,7 +84,7 @@ export function readProtoSources(paths: readonly string[], includeDirs: readonly
         const place = placeOf(importer, (line) => line.includes("import") && line.includes(name));
         throw invalid(
           `${place}: the import "${name}" is in none of the include folders: ` +
-            `${dirs.slice(0, -1).join(", ")}. Name its folder with --include`,
+            `${dirs.filter((dir) => !LAST_DIRS.includes(dir)).join(", ")}. Name its folder with --include`,
         );
       }
       files.set(name, parseSource(name, path, root));

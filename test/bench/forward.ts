@@ -29,6 +29,7 @@ import { Status } from "../../src/core/status";
 import { CallRouter } from "../../src/director/call-router";
 import { PooledEndpoint } from "../../src/director/worker-pool";
 import { systemClock } from "../../src/platform/system-clock";
+import { FramedMessages } from "../../src/rpc/framing/framed-messages";
 
 const AIM_US = 3;
 const ROUNDS = 31;
@@ -220,13 +221,17 @@ function throughRouter(each: Case): Runner {
     }),
   );
   const dispatcher = new Dispatcher<PooledEndpoint>({ balancer, clock: systemClock, random });
-  const traits = { requestStream: false, responseStream: false, idempotent: false };
+  const traits = { requestStream: false, responseStream: false, idempotent: false, resumable: false };
   const router = new CallRouter({
+    clock: systemClock,
+    random,
     directorId: "director-127.0.0.1-61000",
     dispatcher,
     contracts: { traits: () => traits },
     retryBufferBytes: 256 * 1024,
     retryMemoryBytes: 32 << 20,
+    resumeLimits: { attemptsMax: 3, windowMs: 30_000 },
+    newCutter: () => new FramedMessages(),
   });
   return (calls) => run(each, connections, (call) => router.route(call), calls);
 }

@@ -11,6 +11,7 @@ import { PooledEndpoint } from "../../src/director/worker-pool";
 import { systemClock } from "../../src/platform/system-clock";
 import { dialer } from "../../src/rpc/client/dial";
 import { Subchannel } from "../../src/rpc/client/subchannel";
+import { FramedMessages } from "../../src/rpc/framing/framed-messages";
 import { RpcServer } from "../../src/rpc/server/rpc-server";
 import type { LiveTls } from "../../src/wire/live-tls";
 import { dialingTls, servingTls } from "../../src/wire/tls";
@@ -61,11 +62,15 @@ export class OneWorkerDirector {
     };
     this.#dispatcher = new Dispatcher({ ...parts, balancer, queueTimeoutMs, unready });
     const router = new CallRouter({
+      clock: parts.clock,
+      random: parts.random,
       directorId: "director-1",
       dispatcher: this.#dispatcher,
-      contracts: { traits: () => ({ requestStream: true, responseStream: true, idempotent: false }) },
+      contracts: { traits: () => ({ requestStream: true, responseStream: true, idempotent: false, resumable: false }) },
       retryBufferBytes: 65_536,
       retryMemoryBytes: 64 << 20,
+      resumeLimits: { attemptsMax: 3, windowMs: 30_000 },
+      newCutter: () => new FramedMessages(),
     });
     this.#server = new RpcServer({ ...parts, tls: tls && servingTls(tls) });
     this.#server.handleUnknown((call) => router.route(call));

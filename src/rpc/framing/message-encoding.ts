@@ -2,6 +2,7 @@ import { constants, deflateSync, gunzipSync, gzipSync, inflateSync, type ZlibOpt
 import { messageOf } from "../../core/errors";
 import type { MessageEncoding } from "../../core/call";
 import type { CallMetadata } from "../../core/call-metadata";
+import { beginsLikeOne } from "../../core/checkpoint";
 import { frameOf, type ReceivedMessage } from "./message-reader";
 
 /** What `grpc-accept-encoding` says of us. */
@@ -43,11 +44,12 @@ export function acceptsEncoding(metadata: CallMetadata, encoding: MessageEncodin
 }
 
 /**
- * A message as it is sent after `grpc-encoding` has named `encoding`: compressed, with the flag 1, unless it is short or would not become
- * shorter.
+ * A message as it is sent after `grpc-encoding` has named `encoding`: compressed, with the flag 1, unless it is short, would not become
+ * shorter, or has a checkpoint, which a relay must see.
  */
 export function encodedFrameOf(message: Uint8Array, encoding: MessageEncoding): Buffer {
   if (encoding === "identity" || message.length < COMPRESSED_MIN_BYTES) return frameOf(message);
+  if (beginsLikeOne(message)) return frameOf(message);
   const compressed = ENCODERS[encoding](message, FASTEST);
   return compressed.length < message.length ? frameOf(compressed, COMPRESSED) : frameOf(message);
 }

@@ -1,5 +1,6 @@
 import type { MessageCompression, MessageEncoding, PeerCertificate } from "../../core/call";
 import type { CallMetadata } from "../../core/call-metadata";
+import type { ResumePosition } from "../../core/resume-position";
 
 /** What a handler knows of its call. */
 export interface CallContext {
@@ -32,6 +33,25 @@ export interface CallContext {
    * @throws TypeError for an encoding that is not known here
    */
   compress(compression: MessageEncoding | MessageCompression): void;
+  /**
+   * Where to go on, of a method with `option (heddle.v1.resumable) = true`: another worker had this call before, and its caller has messages
+   * of the answer. Undefined where it begins.
+   *
+   * A handler that looks at it is taken to go on with message `afterSequence + 1`, unless it says otherwise (`beginAfter`). One that does not
+   * is taken to begin anew, and the messages that its caller has are left out.
+   */
+  readonly resume: ResumePosition | undefined;
+  /**
+   * Says that the next message, the first that is given, is number `sequence + 1`, because that is where the handler's checkpoint is, say. Those
+   * that the caller has are left out.
+   * @throws RangeError where the caller would miss messages; TypeError after the first message, or when the method is not resumable
+   */
+  beginAfter(sequence: number): void;
+  /**
+   * Attaches what a handler elsewhere needs to go on after the next message: it finds the latest in `resume`. At most 16 KiB.
+   * @throws RangeError when it is longer; TypeError when the method is not resumable
+   */
+  checkpoint(state: Uint8Array): void;
   /** Address of the caller: the director's, where one passed the call on. */
   readonly peer: string;
   /** How the caller named this server (`:authority`). */

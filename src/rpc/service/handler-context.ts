@@ -1,7 +1,9 @@
 import type { IncomingCall, MessageCompression, MessageEncoding, PeerCertificate } from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
 import { ACCEPTED_ENCODINGS, isAcceptedEncoding } from "../framing/message-encoding";
+import type { ResumePosition } from "../../core/resume-position";
 import type { CallContext } from "./call-context";
+import type { ResumableAnswer } from "./resumable-answer";
 
 const NEVER_DRAINING = new AbortController().signal;
 
@@ -14,10 +16,17 @@ export class HandlerContext implements CallContext {
   #headers: CallMetadata | undefined;
   #trailers: CallMetadata | undefined;
   #headersSent = false;
+  readonly #answer: ResumableAnswer | undefined;
 
-  constructor(call: IncomingCall, method: Pick<CallContext, "requestStream" | "responseStream">) {
+  /** @param answer - of a method that is resumable */
+  constructor(
+    call: IncomingCall,
+    method: Pick<CallContext, "requestStream" | "responseStream">,
+    answer: ResumableAnswer | undefined,
+  ) {
     this.#call = call;
     this.#method = method;
+    this.#answer = answer;
   }
 
   get requestStream(): boolean {
@@ -60,6 +69,23 @@ export class HandlerContext implements CallContext {
     this.#call.compress?.(asked);
   }
 
+  get resume(): ResumePosition | undefined {
+    return this.#answer?.read();
+  }
+
+  beginAfter(sequence: number): void {
+    this.#resumable().beginAfter(sequence);
+  }
+
+  checkpoint(state: Uint8Array): void {
+    this.#resumable().checkpoint(state);
+  }
+
+  #resumable(): ResumableAnswer {
+    if (this.#answer !== undefined) return this.#answer;
+    throw new TypeError(`${this.path} is not resumable: write option (heddle.v1.resumable) = true in its contract`);
+  }
+
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
@@ -87,7 +113,7 @@ export class HandlerContext implements CallContext {
 
   /** Before the first message: the headers, if there are any to send. */
   sendHeadersSet(): void {
-    if (this.#headers !== undefined && this.#headers.size > 0) this.#sendHeaders();
+    if (this.#answer !== undefined || (this.#headers !== undefined && this.#headers.size > 0)) this.#sendHeaders();
     this.#headersSent = true;
   }
 
@@ -107,6 +133,7 @@ export class HandlerContext implements CallContext {
   #sendHeaders(): void {
     if (this.#headersSent) return;
     this.#headersSent = true;
+    this.#answer?.addTo(this.headers);
     this.#call.sendHeaders(this.headers);
   }
 }

@@ -10,6 +10,8 @@ export interface RawMethod {
   readonly responseStream?: boolean;
   /** Says that a call may run twice: clients and directors then try it again after a lost connection. Default: false. */
   readonly idempotent?: boolean;
+  /** Says that its stream of answers may be resumed on another worker, as `option (heddle.v1.resumable) = true` does. Default: false. */
+  readonly resumable?: boolean;
 }
 
 type RawMethods = Readonly<Record<string, RawMethod>>;
@@ -26,7 +28,7 @@ export interface RawDefinition<M extends RawMethods> {
       readonly requestStream: Flag<M[K], "requestStream">;
       readonly responseType: MessageCodec<Uint8Array, Uint8Array>;
       readonly responseStream: Flag<M[K], "responseStream">;
-      readonly options: { readonly idempotencyLevel?: string };
+      readonly options: { readonly idempotencyLevel?: string; readonly resumable?: boolean };
     };
   };
 }
@@ -44,7 +46,10 @@ export function rawDefinition<const M extends RawMethods>(fullName: string, meth
   const whole = Object.entries<RawMethod>(methods).map(([key, method]) => {
     const { name = key.charAt(0).toUpperCase() + key.slice(1), requestStream = false, responseStream = false } = method;
     const types = { requestType: AS_BYTES, requestStream, responseType: AS_BYTES, responseStream };
-    const options = method.idempotent === true ? { idempotencyLevel: "IDEMPOTENT" } : {};
+    const options = {
+      ...(method.idempotent === true ? { idempotencyLevel: "IDEMPOTENT" } : {}),
+      ...(method.resumable === true ? { resumable: true } : {}),
+    };
     return [key, { name: checked(name, /^\w+$/, "a method"), ...types, options }] as const;
   });
   checked(fullName, /^\w+(\.\w+)*$/, "a service");

@@ -1,16 +1,20 @@
 import type { CallEnd, IncomingCall, IncomingListener } from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
-import { CallError, FabricError, messageOf } from "../../core/errors";
+import { asFabricError, CallError, FabricError, messageOf } from "../../core/errors";
 import { MessageQueue } from "../../core/message-queue";
+import { refuseCall } from "../../core/refuse-call";
 import { Status } from "../../core/status";
 import { isThenable } from "../../core/thenable";
 import type { CallContext } from "./call-context";
 import { HandlerContext } from "./handler-context";
+import { ResumableAnswer } from "./resumable-answer";
 
 /** One method as the server runs it. */
 export interface ServedMethod {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
+  /** Whether its stream of answers may be gone on with on another worker. Default: false. */
+  readonly resumable?: boolean;
   /** What it throws ends the call, a CallError as it says, anything else with INVALID_ARGUMENT. */
   decode(bytes: Uint8Array): unknown;
   encode(message: unknown): Uint8Array;
@@ -30,7 +34,14 @@ const REQUESTS_WAITING_MAX = 16;
  * The handler starts at the end of the turn in which it can, so that a call whose caller cancels at once (a rapid reset) runs none.
  */
 export function serveCall(call: IncomingCall, method: ServedMethod): void {
-  const served = new ServedCall(call, method);
+  let answer: ResumableAnswer | undefined;
+  try {
+    if (method.resumable === true) answer = new ResumableAnswer(call.metadata);
+  } catch (error) {
+    refuseCall(call, asFabricError(error, "INVALID_ARGUMENT"));
+    return;
+  }
+  const served = new ServedCall(call, method, answer);
   call.listen(served);
   if (method.requestStream) startThisTurn(served);
 }
@@ -49,6 +60,8 @@ class ServedCall implements IncomingListener {
   readonly #call: IncomingCall;
   readonly #method: ServedMethod;
   readonly #context: HandlerContext;
+  /** Of a method that is resumable. */
+  readonly #resumable: ResumableAnswer | undefined;
   /** Of a method that takes many requests. */
   readonly #requests: MessageQueue<unknown> | undefined;
   /** Of one that takes one. */
@@ -58,10 +71,11 @@ class ServedCall implements IncomingListener {
   /** Lets a handler go on that gave more than the caller has read. */
   #wake: (() => void) | undefined;
 
-  constructor(call: IncomingCall, method: ServedMethod) {
+  constructor(call: IncomingCall, method: ServedMethod, answer: ResumableAnswer | undefined) {
     this.#call = call;
     this.#method = method;
-    this.#context = new HandlerContext(call, method);
+    this.#resumable = answer;
+    this.#context = new HandlerContext(call, method, answer);
     if (method.requestStream) {
       this.#requests = new MessageQueue<unknown>({
         pressure: { highWater: REQUESTS_WAITING_MAX, pause: () => call.pause(), resume: () => call.resume() },
@@ -154,13 +168,19 @@ class ServedCall implements IncomingListener {
 
   /** False: the caller should read first. */
   #send(message: unknown): boolean {
-    const bytes = this.#method.encode(message);
+    const encoded = this.#method.encode(message);
+    const bytes = this.#resumable === undefined ? encoded : this.#resumable.next(encoded);
+    if (bytes === undefined) return true;
     this.#context.sendHeadersSet();
     return this.#call.send(bytes) || this.#over;
   }
 
   #finish(): void {
     if (this.#over) return;
+    if (this.#resumable !== undefined) {
+      this.#resumable.end();
+      this.#context.sendHeadersSet();
+    }
     this.#over = true;
     this.#call.finish({ status: Status.OK, message: "", trailers: this.#context.trailersWith(NO_TRAILERS) });
   }

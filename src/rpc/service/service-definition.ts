@@ -16,7 +16,13 @@ export interface MethodDefinition {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
   readonly responseType: MessageCodec<any, any>;
   readonly responseStream: boolean;
-  readonly options: { readonly idempotencyLevel?: string };
+  readonly options: {
+    readonly idempotencyLevel?: string;
+    /** Of raw definitions; generated ones have it as an unknown field. */
+    readonly resumable?: boolean;
+    /** By their tags: what the generator does not know, options of others' making among them. */
+    readonly _unknownFields?: { readonly [tag: number]: readonly Uint8Array[] };
+  };
 }
 
 /** A service as ts-proto generates it. */
@@ -43,5 +49,18 @@ export function traitsOf(method: MethodDefinition): MethodTraits {
     responseStream: method.responseStream,
     idempotent:
       method.options.idempotencyLevel !== undefined && method.options.idempotencyLevel !== "IDEMPOTENCY_UNKNOWN",
+    resumable: method.responseStream && isResumable(method),
   };
+}
+
+/** The number of `heddle.v1.resumable` among Protobuf's MethodOptions (proto/heddle/v1/options.proto). */
+export const RESUMABLE_OPTION = 58_201;
+
+/** Of a varint, as Protobuf encodes booleans. */
+const RESUMABLE_TAG = RESUMABLE_OPTION * 8;
+
+function isResumable({ options }: MethodDefinition): boolean {
+  if (options.resumable !== undefined) return options.resumable;
+  const given = options._unknownFields?.[RESUMABLE_TAG]?.at(-1);
+  return given !== undefined && given.some((byte) => (byte & 0x7f) !== 0);
 }

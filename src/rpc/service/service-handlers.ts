@@ -3,6 +3,7 @@ import type { CallContext } from "./call-context";
 import { serveCall, type ServedMethod } from "./serve-call";
 import {
   pathOf,
+  traitsOf,
   type MethodDefinition,
   type RequestOf,
   type ResponseInput,
@@ -53,6 +54,7 @@ export function mountService<S extends ServiceDefinition>(
     methods.set(pathOf(definition, method), {
       requestStream: method.requestStream,
       responseStream: method.responseStream,
+      resumable: traitsOf(method).resumable,
       decode: (bytes) => method.requestType.decode(bytes) as unknown,
       encode: (message) => method.responseType.encode(method.responseType.fromPartial(message)).finish(),
       handler: handler.bind(handlers),

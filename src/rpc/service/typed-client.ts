@@ -11,9 +11,11 @@ import type {
   OutgoingCall,
 } from "../../core/call";
 import { CallMetadata } from "../../core/call-metadata";
+import { takeCheckpoint } from "../../core/checkpoint";
 import { FabricError } from "../../core/errors";
 import { HEDDLE_KEYS } from "../../core/heddle-metadata";
 import { MessageQueue } from "../../core/message-queue";
+import { positionOf, type ResumePosition, setPosition } from "../../core/resume-position";
 import { type ClientInterceptor, interceptedMethod } from "./client-interceptors";
 import {
   pathOf,
@@ -50,6 +52,13 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
   /** Told when a worker has taken the call, before its handler runs: from then on it counts as begun. That this is not told proves nothing. */
   readonly onAccepted?: (by: Acceptance) => void;
+  /**
+   * Of a resumable method: goes on after what was had of the stream before, in another program say. `FabricError.sequence` of the
+   * call that failed, and `onCheckpoint`, say where that was.
+   */
+  readonly resume?: Pick<ResumePosition, "afterSequence"> & Partial<ResumePosition>;
+  /** Of a resumable method: told each checkpoint before the message that it came with, and the number of that message. */
+  readonly onCheckpoint?: (checkpoint: Uint8Array, sequence: number) => void;
   /** Told the initial metadata of the answer. */
   readonly onHeaders?: (headers: CallMetadata) => void;
   /** Told the trailers, also of a failed call. */
@@ -177,6 +186,10 @@ class TypedCall implements CallListener {
   readonly #options: CallOptions;
   readonly #answers: Answers;
   readonly #call: OutgoingCall;
+  /** Of the answers: the number of the latest, 0 before the first. */
+  #sequence: number;
+  /** They were asked for, and are sent. */
+  #takesCheckpoints = false;
   #over = false;
   /** Lets the sender of requests go on. */
   #wake: (() => void) | undefined;
@@ -186,6 +199,7 @@ class TypedCall implements CallListener {
     this.#target = target;
     this.#options = options;
     this.#answers = answers;
+    this.#sequence = options.resume?.afterSequence ?? 0;
     const single = target.traits.requestStream ? undefined : this.#encode(request);
     const { signal } = options;
     this.#call = starter.start(startOf(target, options), this);
@@ -219,13 +233,15 @@ class TypedCall implements CallListener {
   }
 
   headers(metadata: CallMetadata): void {
+    if (this.#options.onCheckpoint) this.#takesCheckpoints = metadata.text(HEDDLE_KEYS.checkpoints) !== undefined;
     this.#options.onHeaders?.(metadata);
   }
 
   message(bytes: Uint8Array): void {
+    this.#sequence += 1;
     let answer: unknown;
     try {
-      answer = this.#target.method.responseType.decode(bytes);
+      answer = this.#target.method.responseType.decode(this.#takesCheckpoints ? this.#withoutCheckpoint(bytes) : bytes);
     } catch (error) {
       const what = `${this.#target.path} answered what cannot be decoded`;
       this.#answers.fail(new FabricError("REMOTE", what, { cause: error }));
@@ -244,7 +260,7 @@ class TypedCall implements CallListener {
     this.#options.signal?.removeEventListener("abort", this.#cancel);
     this.#wake?.();
     this.#options.onTrailers?.(end.trailers);
-    if (end.error) this.#answers.fail(end.error);
+    if (end.error) this.#answers.fail(this.#target.traits.responseStream ? this.#counted(end.error) : end.error);
     else this.#answers.end();
   }
 
@@ -253,6 +269,22 @@ class TypedCall implements CallListener {
   #encode(message: unknown): Uint8Array {
     const { requestType } = this.#target.method;
     return requestType.encode(requestType.fromPartial(message)).finish();
+  }
+
+  #withoutCheckpoint(bytes: Uint8Array): Uint8Array {
+    const { message, checkpoint } = takeCheckpoint(bytes);
+    if (checkpoint !== undefined) this.#options.onCheckpoint?.(Uint8Array.from(checkpoint), this.#sequence);
+    return message;
+  }
+
+  /** The error of a stream, which says how far it came. What a handler said stays in its words. */
+  #counted(error: FabricError): FabricError {
+    const { code, status, accepted } = error;
+    const sequence = this.#sequence;
+    const what = error.message.slice(error.message.startsWith(`[${code}] `) ? code.length + 3 : 0);
+    const isOwn = code === "REMOTE" || code === "HANDLER_FAILED" || code === "STREAM_LOST";
+    const text = isOwn ? what : `${what} (after ${sequence} ${sequence === 1 ? "message" : "messages"})`;
+    return new FabricError(code, text, { status, accepted, sequence, cause: error });
   }
 
   readonly #cancel = (): void => {
@@ -280,26 +312,44 @@ class TypedCall implements CallListener {
   }
 }
 
+/** @throws FabricError INVALID_ARGUMENT for an option that the method does not have */
 function startOf({ path, traits }: Target, options: CallOptions): Parameters<CallStarter["start"]>[0] {
   const { timeoutMs, waitForReady, compression } = options;
   return {
     path,
     traits,
-    metadata: metadataOf(options),
+    metadata: metadataOf(path, traits, options),
     timeoutMs,
     waitForReady,
     compression: typeof compression === "string" ? { encoding: compression } : compression,
   };
 }
 
-function metadataOf({ metadata, idempotencyKey, onAccepted }: CallOptions): CallMetadata {
-  const isPlain = idempotencyKey === undefined && onAccepted === undefined;
-  if (metadata === undefined && isPlain) return NO_METADATA;
+function metadataOf(path: string, traits: MethodTraits, options: CallOptions): CallMetadata {
+  const { metadata, idempotencyKey, onAccepted, resume, onCheckpoint } = options;
+  const isKeyless = idempotencyKey === undefined && onAccepted === undefined;
+  const isFromBeginning = resume === undefined && onCheckpoint === undefined;
+  if (metadata === undefined && isKeyless && isFromBeginning) return NO_METADATA;
   const own = CallMetadata.copyOf(metadata ?? NO_METADATA);
-  if (isPlain) return own;
-  own.set(HEDDLE_KEYS.accept, "1");
+  if (!isKeyless) own.set(HEDDLE_KEYS.accept, "1");
   if (idempotencyKey !== undefined) own.set(HEDDLE_KEYS.idempotencyKey, idempotencyKey);
+  if (!isFromBeginning) askToResume(path, traits, own, options);
   return own;
+}
+
+function askToResume(path: string, { resumable }: MethodTraits, metadata: CallMetadata, options: CallOptions): void {
+  const { resume, onCheckpoint } = options;
+  if (!resumable) {
+    const given = resume === undefined ? "onCheckpoint" : "resume";
+    const remedy = "leave it out, or write option (heddle.v1.resumable) = true in the contract";
+    throw new FabricError("INVALID_ARGUMENT", `${given} is given, and ${path} is not resumable: ${remedy}`);
+  }
+  if (resume !== undefined) {
+    const { afterSequence, checkpoint, checkpointSequence = afterSequence } = resume;
+    setPosition(metadata, { afterSequence, checkpoint, checkpointSequence });
+    positionOf(metadata); // says what is wrong with it
+  }
+  if (onCheckpoint !== undefined) metadata.set(HEDDLE_KEYS.checkpoints, "1");
 }
 
 /** Calls share it, and with it what is made of it: nobody changes it. */

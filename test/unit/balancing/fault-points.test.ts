@@ -8,6 +8,7 @@ import type { CallEnd, CallStart, Connection, MethodTraits } from "../../../src/
 import { CallMetadata } from "../../../src/core/call-metadata";
 import { HEDDLE_KEYS, routingOf } from "../../../src/core/heddle-metadata";
 import { NO_LOAD } from "../../../src/core/member";
+import { WholeMessages } from "../../../src/core/message-cutter";
 import { seededRandom } from "../../../src/core/random";
 import { CallRouter } from "../../../src/director/call-router";
 import { PooledEndpoint } from "../../../src/director/worker-pool";
@@ -79,6 +80,7 @@ const traitsOf = (kind: Kind): MethodTraits => ({
   requestStream: false,
   responseStream: false,
   idempotent: kind === "idempotent",
+  resumable: false,
 });
 
 function startOf(kind: Kind, key: string): CallStart {
@@ -137,6 +139,10 @@ function throughDirector(): Rig {
     contracts: { traits: () => traits },
     retryBufferBytes: 65_536,
     retryMemoryBytes: 1 << 20,
+    clock,
+    random,
+    resumeLimits: { attemptsMax: 3, windowMs: 30_000 },
+    newCutter: () => new WholeMessages(),
   });
   // The client's side: one director, which is no worker, so that no life of a worker is known of it.
   const link: Connection = {

@@ -33,6 +33,7 @@ describe("A client of a fabric", () => {
         mode: "proxy",
         balancer: "",
         attemptsMax: 3,
+        resumeWindowMs: 30_000,
         callTimeoutMs: 30_000,
         reconnectMaxMs: 1_000,
         retryBufferBytes: 1_000,

@@ -136,6 +136,7 @@ describe("The relay processes of a director", () => {
       load: () => NO_LOAD,
       policy: () => "random",
       idempotentPaths: () => [],
+      resumablePaths: () => [],
       inFlight: (memberId, calls) => void inFlight.set(memberId, calls),
     });
   });

@@ -38,12 +38,14 @@ class Model implements RelaySource {
   readonly shares = new Map<string, number>();
   currentPolicy = "random";
   paths: readonly string[] = [];
+  resumed: readonly string[] = [];
 
   memberIds = () => this.members.keys();
   facts = (memberId: string) => this.members.get(memberId);
   load = (memberId: string) => (this.members.has(memberId) ? this.loads.get(memberId) : undefined);
   policy = () => this.currentPolicy;
   idempotentPaths = () => this.paths;
+  resumablePaths = () => this.resumed;
   inFlight = () => {};
 }
 

@@ -41,6 +41,7 @@ describe("DescriptorCatalog", () => {
       requestStream: false,
       responseStream: false,
       idempotent: true,
+      resumable: false,
     });
     expect(catalog.method("/heddle.v1.DirectorService/Gone")).toBeUndefined();
   });

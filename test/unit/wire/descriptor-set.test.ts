@@ -49,6 +49,7 @@ describe("DescriptorSet", () => {
             requestStream: false,
             responseStream: false,
             idempotent: true,
+            resumable: false,
           },
           {
             path: "/heddle.compute.v1.ComputeService/ExecuteStream",
@@ -56,6 +57,7 @@ describe("DescriptorSet", () => {
             requestStream: false,
             responseStream: true,
             idempotent: true,
+            resumable: false,
           },
         ],
       },
@@ -68,6 +70,7 @@ describe("DescriptorSet", () => {
             requestStream: true,
             responseStream: true,
             idempotent: false,
+            resumable: false,
           },
         ],
       },

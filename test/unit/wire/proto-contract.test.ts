@@ -61,6 +61,7 @@ describe("Proto contract", () => {
             requestStream: false,
             responseStream: false,
             idempotent: true,
+            resumable: false,
           },
           {
             name: "Chat",
@@ -68,6 +69,7 @@ describe("Proto contract", () => {
             requestStream: true,
             responseStream: true,
             idempotent: false,
+            resumable: false,
           },
         ],
       },
