@@ -30,6 +30,8 @@ export interface AttachServiceParts {
   /** Resolves when no call of this director can go to the member any more. */
   unpublished(memberId: string): Promise<void>;
   beat(memberId: string): void;
+  /** The member's stream broke. Returns whether the member was let go, so that it is not for this director to judge it. */
+  stranded(memberId: string): boolean;
   /** What happens from now on, until `signal` aborts. */
   events(signal: AbortSignal): AsyncIterable<MemberEvent>;
 }
@@ -190,7 +192,10 @@ export class AttachService {
   }
 
   #broken(session: { memberId: string; sessionId: string }, reason: string): void {
-    this.#parts.membership.apply({ kind: "stream-broken", ...session, reason });
+    const { membership, stranded } = this.#parts;
+    const isCurrent = membership.get(session.memberId)?.sessionId === session.sessionId;
+    if (isCurrent && stranded(session.memberId)) return;
+    membership.apply({ kind: "stream-broken", ...session, reason });
   }
 }
 

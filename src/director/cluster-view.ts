@@ -122,6 +122,11 @@ export class ClusterView {
     return this.#drains.get(memberId);
   }
 
+  /** What the store says of the member, whatever is shown. */
+  stored(memberId: string): MemberRecord | undefined {
+    return this.#held.get(KEYS.member(memberId))?.value as MemberRecord | undefined;
+  }
+
   /** The cluster's policy; `undefined` while nobody set one. */
   get balancing(): string | undefined {
     return this.#held.get(KEYS.balancing)?.value as string | undefined;
@@ -193,6 +198,12 @@ export class ClusterView {
     this.#orphans.delete(memberId);
     const change = this.#setMember(memberId, record, this.#revision);
     this.#tell([change && { ...change, isLocal: true }]);
+  }
+
+  /** The member is nobody's for now, whatever the store says of it (V3). */
+  keepAsOrphan(memberId: string): void {
+    this.#overlays.delete(memberId);
+    if (this.#members.has(memberId)) this.#orphans.add(memberId);
   }
 
   /** Nothing speaks for the orphan any more. Does nothing for who is none. */

@@ -113,6 +113,7 @@ export class Director {
       logger,
       session: (): Session | undefined => this.#session.current,
       released: (memberId) => void this.#membership.apply({ kind: "release", memberId }),
+      stranded: (memberId) => this.#membership.get(memberId)?.sessionId === undefined && this.#orphans.strand(memberId),
     });
     this.#membership = new MembershipHost({
       directorId,
@@ -144,6 +145,10 @@ export class Director {
       isLinked: (memberId) => this.#pool.endpoint(memberId)?.connection.isReady() ?? false,
       isLocal: (memberId) => this.#membership.get(memberId) !== undefined,
       rewrite: (memberId) => this.#membership.write(memberId),
+      directorId,
+      isStoreAvailable: () => store.isAvailable(),
+      release: (memberId) => void this.#membership.apply({ kind: "release", memberId }),
+      adopt: (record) => void this.#membership.apply({ kind: "adopt", record }),
     });
     this.#report = new MemberReport(this.#view, this.#membership, this.#pool, this.#orphans, () => clock.monotonicMs());
     this.#drains = new Drains({
@@ -356,6 +361,7 @@ export class Director {
       hasDescriptors: (hash) => this.#contracts.has(hash),
       takeDescriptors: (hash, bytes) => this.#contracts.take(hash, bytes),
       unpublished: () => this.#pickedAnew(),
+      stranded: (memberId) => !this.#parts.store.isAvailable() && this.#orphans.strand(memberId),
       events: (signal) => this.#events.watch(this.#view.revision, signal),
       beat: (memberId) => {
         const load = this.#membership.get(memberId)?.load;

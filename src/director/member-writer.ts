@@ -20,6 +20,8 @@ export interface MemberWriterParts {
   session(): Session | undefined;
   /** The store knows a newer life of the member, at another director: let it go. */
   released(memberId: string): void;
+  /** The store does not take a suspicion. Returns whether the member was let go instead, so that there is nothing to write. */
+  stranded?(memberId: string): boolean;
 }
 
 /** What a member is to become in the store; `undefined` deletes it. */
@@ -103,6 +105,10 @@ export class MemberWriter {
         if (this.#stop.signal.aborted) return;
         logger.warn("the store did not take a member, trying again", { memberId, reason: messageOf(error) });
         if (!this.#wanted.has(memberId)) this.#wanted.set(memberId, wanted);
+        if (this.#wanted.get(memberId)?.state === "suspect" && this.#parts.stranded?.(memberId)) {
+          this.#wanted.delete(memberId);
+          return;
+        }
         view.overlay(memberId, this.#wanted.get(memberId)); // W2
         await clock.sleep(backoff.nextMs(), this.#stop.signal).catch(() => {});
       }

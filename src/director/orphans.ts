@@ -13,6 +13,12 @@ export interface OrphansParts {
   isLocal(memberId: string): boolean;
   /** The member is this director's own, and its record went: to be written again. */
   rewrite(memberId: string): void;
+  readonly directorId: string;
+  isStoreAvailable(): boolean;
+  /** To be let go without a verdict. */
+  release(memberId: string): void;
+  /** To be waited for, and judged if it does not come. */
+  adopt(record: MemberRecord): void;
 }
 
 /** How often orphans are looked at, while there are any. */
@@ -24,6 +30,9 @@ const UNLINKED_MAX_MS = 5_000;
  * its own comes back to the store; Nomad gives its clients the same five minutes after a change of leader (failover_heartbeat_ttl).
  */
 const ORPHANED_MAX_MS = 300_000;
+
+/** After the store's return, until every director has written who is attached to it. */
+const STRANDED_MS = 5_000;
 
 interface Orphan {
   readonly sinceMs: number;
@@ -37,6 +46,9 @@ interface Orphan {
 export class Orphans {
   readonly #parts: OrphansParts;
   readonly #orphans = new Map<string, Orphan>();
+  /** Let go by this director while the store was away. */
+  readonly #stranded = new Set<string>();
+  #storeBackSinceMs: number | undefined;
   #cancelLook: CancelTimer | undefined;
 
   constructor(parts: OrphansParts) {
@@ -58,9 +70,25 @@ export class Orphans {
     return { ...record, state: "suspect" };
   }
 
+  /**
+   * The Attach stream of an own member broke while the store is away, and there are other directors: most likely it is with one of them,
+   * which cannot say so. If it answers it is kept as an orphan, instead of being called dead, until the store can tell. Returns whether.
+   */
+  strand(memberId: string): boolean {
+    const { view, isLinked, release } = this.#parts;
+    const state = view.members.get(memberId)?.state;
+    if (view.directors.size < 2 || !isLinked(memberId) || (state !== "alive" && state !== "draining")) return false;
+    release(memberId);
+    view.keepAsOrphan(memberId);
+    this.#stranded.add(memberId);
+    this.#keep([memberId]);
+    return true;
+  }
+
   stop(): void {
     this.#cancelLook?.();
     this.#orphans.clear();
+    this.#stranded.clear();
   }
 
   #isOrphan(memberId: string): boolean {
@@ -68,15 +96,20 @@ export class Orphans {
   }
 
   #take(memberIds: readonly string[]): void {
-    const { clock, logger, isLocal, rewrite } = this.#parts;
-    const sinceMs = clock.monotonicMs();
+    const { logger, isLocal, rewrite } = this.#parts;
     const foreign = memberIds.filter((memberId) => !isLocal(memberId));
     for (const memberId of memberIds) if (isLocal(memberId)) rewrite(memberId);
     if (foreign.length === 0) return;
     logger.warn(
       `🔗 the records of ${foreign.length} workers went with the lease of their director; they are kept while they answer`,
     );
-    for (const memberId of foreign) this.#orphans.set(memberId, { sinceMs, unlinkedSinceMs: undefined });
+    this.#keep(foreign);
+  }
+
+  #keep(memberIds: readonly string[]): void {
+    const { clock } = this.#parts;
+    const sinceMs = clock.monotonicMs();
+    for (const memberId of memberIds) this.#orphans.set(memberId, { sinceMs, unlinkedSinceMs: undefined });
     this.#cancelLook ??= clock.after(LOOK_MS, () => this.#look());
   }
 
@@ -88,7 +121,22 @@ export class Orphans {
       this.#orphans.delete(memberId);
       if (reason !== "") view.endOrphan(memberId, { kind: "lost", reason });
     }
-    this.#cancelLook = this.#orphans.size > 0 ? clock.after(LOOK_MS, () => this.#look()) : undefined;
+    this.#takeStranded();
+    const isIdle = this.#orphans.size === 0 && this.#stranded.size === 0;
+    this.#cancelLook = isIdle ? undefined : clock.after(LOOK_MS, () => this.#look());
+  }
+
+  /** Whoever nobody has claimed since the store is back is ours to judge, as before. */
+  #takeStranded(): void {
+    const { clock, directorId, view, isLocal, adopt } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    this.#storeBackSinceMs = this.#parts.isStoreAvailable() ? (this.#storeBackSinceMs ?? nowMs) : undefined;
+    if (this.#storeBackSinceMs === undefined || nowMs - this.#storeBackSinceMs < STRANDED_MS) return;
+    for (const memberId of this.#stranded) {
+      const record = view.stored(memberId);
+      if (record?.homeDirectorId === directorId && !isLocal(memberId)) adopt(record);
+    }
+    this.#stranded.clear();
   }
 
   /** Why it is over; `undefined` when it is not. */

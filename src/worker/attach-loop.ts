@@ -40,8 +40,11 @@ const RECONNECT_INITIAL_MS = 100;
  * one round trip, or three with TLS. Doubled with every whole round that fails, so that slow directors are reached too.
  */
 const WELCOME_WITH_OTHERS_MS = 400;
-/** Heartbeat intervals without an acknowledgement after which a director is left for another: a stall of its loop is shorter. */
-const UNACKNOWLEDGED_WITH_OTHERS = 4;
+/**
+ * Heartbeat intervals without an acknowledgement after which a director is left for another, and two seconds at least: longer than a
+ * stall of its loop, such as a collection of its garbage.
+ */
+const UNACKNOWLEDGED_WITH_OTHERS = { intervals: 4, minMs: 2_000 } as const;
 
 /**
  * Keeps a worker attached to one of its directors, for as long as it runs:
@@ -135,7 +138,8 @@ export class AttachLoop {
     const rounds = Math.floor(this.#failures / this.#known.length);
     return {
       welcomeTimeoutMs: Math.min(session.welcomeTimeoutMs, WELCOME_WITH_OTHERS_MS * 2 ** Math.min(rounds, 10)),
-      unacknowledgedMax: Math.min(session.unacknowledgedMax, UNACKNOWLEDGED_WITH_OTHERS),
+      unacknowledgedMax: Math.min(session.unacknowledgedMax, UNACKNOWLEDGED_WITH_OTHERS.intervals),
+      unacknowledgedMinMs: UNACKNOWLEDGED_WITH_OTHERS.minMs,
     };
   }
 

@@ -38,6 +38,8 @@ export interface SessionOptions {
   readonly welcomeTimeoutMs: number;
   /** Heartbeat intervals without an acknowledgement after which the director is given up. */
   readonly unacknowledgedMax: number;
+  /** And never sooner than this. Default 0. */
+  readonly unacknowledgedMinMs?: number;
 }
 
 /**
@@ -188,7 +190,8 @@ export class AttachSession {
       const silentMs = this.#clock.monotonicMs() - this.#lastAckMs;
       const overslept = this.#clock.monotonicMs() - dueMs > this.#intervalMs;
       // A worker that was itself stopped must first read what has come meanwhile.
-      if (!overslept && silentMs > this.#patience().unacknowledgedMax * this.#intervalMs) {
+      const { unacknowledgedMax, unacknowledgedMinMs = 0 } = this.#patience();
+      if (!overslept && silentMs > Math.max(unacknowledgedMinMs, unacknowledgedMax * this.#intervalMs)) {
         this.#fail(new FabricError("DIRECTOR_UNREACHABLE", `no acknowledgement for ${Math.round(silentMs)} ms`));
         return;
       }

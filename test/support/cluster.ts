@@ -42,6 +42,12 @@ export class Cluster {
     return new Cluster(store === "etcd" ? await EtcdServer.start() : undefined);
   }
 
+  /** The etcd server under it. @throws where the store is embedded */
+  get etcd(): EtcdServer {
+    if (!this.#etcd) throw new Error("this cluster keeps its record in the embedded store");
+    return this.#etcd;
+  }
+
   /** Where the director at this address keeps the record. */
   async storeEnv(address: string): Promise<Environment> {
     if (this.#etcd) return { ETCD_ENDPOINTS: this.#etcd.address };

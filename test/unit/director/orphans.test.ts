@@ -192,6 +192,53 @@ describe("V3 Workers whose records went with the lease of their director", () =>
   });
 });
 
+describe("A store outage", () => {
+  it("in which a worker moves to another director does not make it dead at the one it left", async () => {
+    const first = await cluster.director("director-1");
+    const second = await cluster.director("director-2");
+    const { worker } = await cluster.worker("w1", [D1, D2]);
+    await cluster.worker("w2", [D2]);
+    for (const director of [first, second]) await cluster.untilReady(director, ["w1", "w2"]);
+    await cluster.clock.advance(LEASE_MS);
+    const told = [follow(first), follow(second)];
+    await settled();
+    cluster.beginStoreOutage();
+    cluster.network.cut("w1", "director-1");
+    expect((await cluster.outcome(worker.whenAttached())).directorId).toBe("director-2");
+    await cluster.untilReady(first, ["w1", "w2"], 5_000);
+    await cluster.clock.advance(40_000);
+    for (const director of [first, second]) await cluster.untilReady(director, ["w1", "w2"], 10);
+    await cluster.crash("w2");
+    for (const director of [first, second]) await cluster.untilReady(director, ["w1"], 5_000);
+    cluster.endStoreOutage();
+    await cluster.clock.advance(20_000);
+    for (const director of [first, second]) {
+      expect((await cluster.member(director, "w1"))?.homeDirectorId).toBe("director-2");
+      await cluster.untilReady(director, ["w1"], 10);
+    }
+    const ofTheMoved = told.map(({ kinds }) => kinds.filter((kind) => /(FAILED|LEFT|JOINED) w1/.test(kind)));
+    expect(ofTheMoved).toEqual([[], []]);
+  });
+
+  it("after which nobody has a worker that was let go leaves the verdict to the director it had", async () => {
+    const first = await cluster.director("director-1");
+    await cluster.director("director-2");
+    await cluster.worker("w1", [D1, D2]);
+    await cluster.untilReady(first, ["w1"]);
+    await cluster.clock.advance(LEASE_MS);
+    cluster.beginStoreOutage();
+    cluster.network.block("w1", "director-2");
+    cluster.network.partition("w1", "director-1");
+    await cluster.clock.advance(30_000);
+    cluster.endStoreOutage();
+    await cluster.until(
+      "it is dead",
+      async () => (await cluster.member(first, "w1"))?.state === MemberState.DEAD,
+      60_000,
+    );
+  });
+});
+
 describe("RemoveMember", () => {
   it("works at any director: the member's own one closes its stream, and it comes back as a new life", async () => {
     const first = await cluster.director("director-1");
