@@ -53,14 +53,20 @@ export class ManualClock implements Clock {
   /**
    * Moves on by that time. What a timer started is settled before the next one runs: promises to their end, and, before time
    * moves on to another instant, one turn of `setImmediate` too. Real I/O is not waited for.
+   *
+   * Stops early, after a timer, once `isOver` says so.
    */
-  async advance(durationMs: number): Promise<void> {
+  async advance(durationMs: number, isOver: () => boolean = () => false): Promise<void> {
     const endMs = this.#nowMs + durationMs;
     let isFirst = true;
     await settle();
-    for (;;) {
+    while (!isOver()) {
       const due = this.#timers.popDue(endMs);
-      if (!due) break;
+      if (!due) {
+        // Another `advance` may have gone further meanwhile.
+        this.#nowMs = Math.max(this.#nowMs, endMs);
+        break;
+      }
       if (due.dueMs > this.#nowMs) {
         // What promises put off to the turn after them must not find that time has moved on.
         if (!isFirst) await turn();
@@ -70,7 +76,6 @@ export class ManualClock implements Clock {
       due.run();
       await turn();
     }
-    this.#nowMs = endMs;
     await settle();
   }
 }

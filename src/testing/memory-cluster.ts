@@ -1,44 +1,32 @@
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import { FabricClient, type FabricClientConfig } from "../client/fabric-client";
 import type { MemberEvent } from "../core/attach-messages";
-import type { Connection, IncomingCall } from "../core/call";
+import type { Connection } from "../core/call";
 import type { LogFields, Logger } from "../core/logger";
-import { NO_RESOURCES } from "../core/member";
 import { seededRandom, type Random } from "../core/random";
-import { Director, type DirectorConfig } from "../director/director";
-import { membershipDefaults } from "../membership/membership-options";
+import type { Director } from "../director/director";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
-import { openAttach } from "../wire/attach-stream";
-import { DirectorServiceDefinition, FILE_DESCRIPTOR_SET, type WireMember } from "../wire/contract";
-import { DescriptorCatalog } from "../wire/descriptor-catalog";
-import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
-import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
+import { DirectorServiceDefinition, type WireMember } from "../wire/contract";
 import { typedClient, type TypedClient } from "../rpc/service/typed-client";
-import { computeService } from "../worker/services/compute-service";
-import { inferenceService } from "../worker/services/inference-service";
-import { TASKS } from "../worker/tasks";
-import { ownThread, type ServedService } from "../worker/service-host";
-import { Worker, type WorkerConfig } from "../worker/worker";
+import type { Worker } from "../worker/worker";
 import { FaultyStore, type Faults } from "./faulty-store";
+import { KEEPALIVE_MS, type HostParts } from "./host-parts";
 import { ManualClock } from "./manual-clock";
+import { HEARTBEAT_MS, memoryDirector, type DirectorOptions } from "./memory-director";
 import { MemoryNetwork, type MemoryHost } from "./memory-network";
+import { memoryWorker, type WorkerOptions } from "./memory-worker";
 import type { NetworkConditions } from "./network-conditions";
 import { StoreClient } from "./store-client";
 import { StoreServer } from "./store-server";
 
-export const HEARTBEAT_MS = 1_000;
-const KEEPALIVE_MS = 2_000;
 const NO_FAULTS: Faults = { refuseRatio: 0, loseAnswerRatio: 0, cutRatio: 0, delayMaxMs: 0 };
 /** The process that the store is on: a name for the network's faults. */
 export const STORE_HOST = "store";
 const OUTAGE = { ...NO_FAULTS, refuseRatio: 1 };
 
-const CONTRACT = DescriptorSet.parse(FILE_DESCRIPTOR_SET).subset([
-  "heddle.compute.v1.ComputeService",
-  "heddle.inference.v1.InferenceService",
-]);
-const DESCRIPTORS = { hash: descriptorSetHash(CONTRACT), fileDescriptorSet: CONTRACT };
+export { HEARTBEAT_MS };
+export type { DirectorOptions, WorkerOptions };
 
 export interface RunningDirector {
   readonly director: Director;
@@ -69,13 +57,6 @@ export interface ClusterTaps {
   logger?(host: MemoryHost): Logger;
 }
 
-export interface WorkerOptions extends Partial<WorkerConfig> {
-  /** Further services, besides compute and inference. */
-  readonly services?: readonly ServedService[];
-  /** Told of each call that arrives at the worker, before admission decides. */
-  readonly onCall?: (path: string) => void;
-}
-
 /** Real directors, workers and clients in one process, on a simulated network, a virtual clock and one seed. */
 export class MemoryCluster {
   readonly clock: ManualClock;
@@ -86,7 +67,7 @@ export class MemoryCluster {
   readonly #storeServer: StoreServer;
   #storeFaults = NO_FAULTS;
   readonly #storeClients = new Map<string, StoreClient>();
-  readonly #closing: (() => Promise<unknown>)[] = [];
+  readonly #closing = new Map<MemoryHost, (() => Promise<unknown>)[]>();
   #ids = 0;
 
   private constructor(
@@ -148,49 +129,19 @@ export class MemoryCluster {
   }
 
   /** Starts a director at `name`:61000. The same name again is the same director, started anew. */
-  async director(name = "director-1", options: Partial<DirectorConfig> = {}): Promise<RunningDirector> {
+  async director(name = "director-1", options: DirectorOptions = {}): Promise<RunningDirector> {
     const running = this.launchDirector(name, options);
     await this.#within("a director starts", running.started);
     return running;
   }
 
   /** As `director`, but lets no time pass: it is only starting. */
-  launchDirector(name: string, options: Partial<DirectorConfig> = {}): RunningDirector {
+  launchDirector(name: string, options: DirectorOptions = {}): RunningDirector {
     const host = this.network.host(name);
     const address = `${name}:61000`;
-    const director = new Director({
-      clock: host.clock,
-      random: this.#fork(),
-      logger: this.#logger(host, []),
-      config: {
-        directorId: name,
-        clusterId: "test",
-        address,
-        advertiseAddress: "",
-        sessionTtlMs: 10_000,
-        balancer: "round-robin",
-        slowStartMs: 0,
-        queueMax: 100,
-        queueTimeoutMs: 5_000,
-        attemptsMax: 3,
-        resumeWindowMs: 30_000,
-        retryBufferBytes: 65_536,
-        retryMemoryBytes: 1 << 20,
-        assignmentTtlMs: 30_000,
-        drainTimeoutMs: 5_000,
-        ...options,
-      },
-      version: "test",
-      membership: membershipDefaults(HEARTBEAT_MS),
-      registry: createPolicyRegistry(),
-      store: this.#taps.store?.(host) ?? this.#storeClient(host),
-      server: this.network.server(host),
-      catalog: new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES)),
-      connect: (to) => this.#connect(host, to, KEEPALIVE_MS),
-      newId: () => this.#newId(),
-      loopLagMs: () => 0,
-    });
-    this.#closing.push(() => director.stop({ graceMs: 0 }));
+    const store = this.#taps.store?.(host) ?? this.#storeClient(host);
+    const director = memoryDirector({ ...this.#hostParts(host, []), store }, name, options);
+    this.#closeLast(host, () => director.stop({ graceMs: 0 }));
     const connectOperator = () => this.network.connect(this.network.host("operator"), address, { keepaliveMs: 0 });
     let rpc: TypedClient<DirectorServiceDefinition> | undefined;
     return {
@@ -214,53 +165,14 @@ export class MemoryCluster {
 
   /** As `worker`, but lets no time pass: it is only starting. */
   launchWorker(name: string, directors: readonly string[], options: WorkerOptions = {}): RunningWorker {
-    const { services = [], onCall, ...config } = options;
     const host = this.network.host(name);
-    const { clock } = host;
     const lines: string[] = [];
     const events: MemberEvent[] = [];
-    const logger = this.#logger(host, lines);
-    const worker = new Worker({
-      clock,
-      random: this.#fork(),
-      logger,
-      config: {
-        memberId: name,
-        label: name,
-        address: `${name}:7000`,
-        advertiseAddress: "",
-        directors,
-        tags: {},
-        slots: 0,
-        role: "worker",
-        failureEnabled: false,
-        failurePhaseMs: 0,
-        heartbeatIntervalMs: 0,
-        reconnectMaxMs: 1_000,
-        drainTimeoutMs: 30_000,
-        dataKeepalive: true,
-        ...config,
-      },
-      version: "test",
-      host: ownThread(() => ({
-        services: [
-          computeService({ tasks: TASKS, clock, label: name }),
-          inferenceService({ clock, logger, label: name, newConnectionId: () => this.#newId() }),
-          ...services,
-        ].map((service) => spying(service, onCall)),
-        descriptors: DESCRIPTORS,
-      })),
-      server: this.network.server(host),
-      inventory: () => Promise.resolve(NO_RESOURCES),
-      sampleLoad: () => ({ cpuRatio: 0, memoryRatio: 0, diskRatio: 0, loadAverage: 0, loopLagMs: 0 }),
-      openAttach: (address) => {
-        const connection = this.#connect(host, address, KEEPALIVE_MS);
-        return { stream: openAttach(connection), close: () => connection.close() };
-      },
-      connect: (address) => this.#connect(host, address, 0),
+    const worker = memoryWorker(this.#hostParts(host, lines), name, directors, {
+      ...options,
       onEvent: (event) => events.push(event),
     });
-    this.#closing.push(() => worker.stop({ graceMs: 0 }));
+    this.#closeLast(host, () => worker.stop({ graceMs: 0 }));
     return { worker, host, lines, events, started: worker.start() };
   }
 
@@ -285,7 +197,7 @@ export class MemoryCluster {
       connect: (address, { keepalive }) => this.#connect(host, address, keepalive ? KEEPALIVE_MS : 0),
       newId: () => this.#newId(),
     });
-    this.#closing.push(() => client.close());
+    this.#closeLast(host, () => client.close());
     return client;
   }
 
@@ -311,6 +223,7 @@ export class MemoryCluster {
   async crash(name: string, options: { readonly silently?: boolean } = {}): Promise<void> {
     this.network.crash(name, options);
     this.#storeClients.get(name)?.abandon();
+    for (const host of this.#closing.keys()) if (host.dead) this.#closing.delete(host);
     await this.clock.advance(0);
   }
 
@@ -332,7 +245,9 @@ export class MemoryCluster {
   async close(): Promise<void> {
     this.endStoreOutage();
     this.network.heal();
-    const stops = this.#closing.splice(0).map((stop) => stop());
+    for (const host of this.#closing.keys()) if (host.frozen) this.network.thaw(host.name);
+    const stops = [...this.#closing.values()].flat().map((stop) => stop());
+    this.#closing.clear();
     await this.clock.advance(5_000);
     await Promise.race([Promise.allSettled(stops), this.clock.advance(60_000)]);
     await this.#store.close();
@@ -344,13 +259,26 @@ export class MemoryCluster {
       settled = true;
     };
     promise.then(done, done);
-    const deadlineMs = this.clock.monotonicMs() + withinMs;
-    await this.clock.advance(0);
-    while (!settled) {
-      if (this.clock.monotonicMs() >= deadlineMs) throw new Error(`Not within ${withinMs} ms: ${claim}`);
-      await this.clock.advance(5);
-    }
+    await this.clock.advance(withinMs, () => settled);
+    if (!settled) throw new Error(`Not within ${withinMs} ms: ${claim}`);
     return promise;
+  }
+
+  #hostParts(host: MemoryHost, lines: string[]): HostParts {
+    return {
+      host,
+      random: this.#fork(),
+      logger: this.#logger(host, lines),
+      server: this.network.server(host),
+      connect: (address, keepaliveMs) => this.#connect(host, address, keepaliveMs),
+      newId: () => this.#newId(),
+    };
+  }
+
+  #closeLast(host: MemoryHost, stop: () => Promise<unknown>): void {
+    const known = this.#closing.get(host);
+    if (known) known.push(stop);
+    else this.#closing.set(host, [stop]);
   }
 
   #connect(host: MemoryHost, address: string, keepaliveMs: number): Connection {
@@ -386,16 +314,6 @@ export class MemoryCluster {
 
 function forkOf(random: Random): Random {
   return seededRandom(random.below(2 ** 32));
-}
-
-function spying(service: ServedService, onCall: WorkerOptions["onCall"]): ServedService {
-  if (!onCall) return service;
-  const spied = (path: string, run: (call: IncomingCall) => void) => (call: IncomingCall) => {
-    onCall(path);
-    run(call);
-  };
-  const methods = new Map([...service.methods].map(([path, run]) => [path, spied(path, run)]));
-  return { fullName: service.fullName, methods };
 }
 
 function linesInto(lines: string[]): Logger {
