@@ -51,7 +51,11 @@ export function startRelay(
   const connectWorker = workerConnections(config, parts, tls);
   const relay = new RelayProcess({
     ...parts,
-    config: { ...config, queueMax: Math.ceil(config.queueMax / config.relayWorkers) },
+    config: {
+      ...config,
+      queueMax: Math.ceil(config.queueMax / config.relayWorkers),
+      retryBudgetPerSecond: config.retryBudgetPerSecond / config.relayWorkers,
+    },
     registry,
     server,
     connect: (address, record) => connectWorker(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),

@@ -6,7 +6,7 @@ import { CallQueue } from "./call-queue";
 import { Dispatch, type DispatchedCall, type DispatchParts, type Unready } from "./dispatch";
 import type { Endpoint } from "./endpoint";
 import { QueueSweep } from "./queue-sweep";
-import { RetryBudget, type RetryBudgetOptions } from "./retry-budget";
+import { RetryBudget } from "./retry-budget";
 import type { RetryLimits } from "./retry-rules";
 
 export interface DispatcherOptions<E extends Endpoint> extends Partial<RetryLimits> {
@@ -18,7 +18,8 @@ export interface DispatcherOptions<E extends Endpoint> extends Partial<RetryLimi
   readonly queueMax?: number;
   /** Longest wait for an endpoint. Default 5,000: a worker restarts within that, and few callers wait longer. */
   readonly queueTimeoutMs?: number;
-  readonly retryBudget?: RetryBudgetOptions;
+  /** May be shared by several dispatchers. Default: its own, with the defaults. */
+  readonly retryBudget?: RetryBudget;
 }
 
 export interface DispatcherCounts {
@@ -53,7 +54,7 @@ export class Dispatcher<E extends Endpoint> {
       random,
       unready: options.unready ?? HOLD_AND_SAY_NOTHING,
       limits: { attemptsMax: options.attemptsMax ?? 3, refusalsMax: options.refusalsMax ?? 5 },
-      budget: new RetryBudget(clock, options.retryBudget),
+      budget: options.retryBudget ?? new RetryBudget(clock),
       queue,
       sweep: new QueueSweep(queue, clock),
       queueMax: options.queueMax ?? 1_000,

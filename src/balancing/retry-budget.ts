@@ -1,13 +1,19 @@
 import type { Clock } from "../core/clock";
 
 export interface RetryBudgetOptions {
-  /** Retries allowed for each call, on top of `perSecond`. Default 0.2: an outage costs workers at most 20 % more calls. */
-  readonly ratio?: number;
-  /** Retries always allowed, so that clients with few calls may retry at all. Default 10. */
-  readonly perSecond?: number;
-  /** Unused allowance that is kept. Default 100: ten seconds of `perSecond`. */
-  readonly burst?: number;
+  /**
+   * Retries allowed for each call, on top of `retryBudgetPerSecond`. Default 0.2: an outage costs workers at most 20 % more calls.
+   * Env: HEDDLE_RETRY_BUDGET_RATIO.
+   */
+  readonly retryBudgetRatio?: number | undefined;
+  /** Retries always allowed, so that clients with few calls may retry at all. Default 10. Env: HEDDLE_RETRY_BUDGET_PER_SECOND. */
+  readonly retryBudgetPerSecond?: number | undefined;
 }
+
+/** Unused allowance is kept for so long. */
+const SAVED_SECONDS = 10;
+/** And this much of it always, or what calls pay in would be lost where nothing is allowed each second. */
+const SAVED_MIN = 10;
 
 /**
  * Keeps retries from multiplying an overload: a token bucket that calls and time fill and retries empty. The numbers are
@@ -23,10 +29,10 @@ export class RetryBudget {
 
   constructor(clock: Clock, options: RetryBudgetOptions = {}) {
     this.#clock = clock;
-    this.#ratio = options.ratio ?? 0.2;
-    this.#perSecond = options.perSecond ?? 10;
-    this.#burst = options.burst ?? 100;
-    this.#tokens = this.#burst;
+    this.#ratio = options.retryBudgetRatio ?? 0.2;
+    this.#perSecond = options.retryBudgetPerSecond ?? 10;
+    this.#burst = Math.max(SAVED_MIN, SAVED_SECONDS * this.#perSecond);
+    this.#tokens = this.#ratio === 0 && this.#perSecond === 0 ? 0 : this.#burst;
     this.#filledAtMs = clock.monotonicMs();
   }
 

@@ -27,8 +27,17 @@ export interface EndpointList {
   readonly directors: readonly string[];
 }
 
-/** How long a director may take to send the first list. */
+/**
+ * How long a director may take to send the first list: of several each has a second at first, since one of them may be frozen, and twice the
+ * time whenever all of them had their turn.
+ */
 const FIRST_LIST_TIMEOUT_MS = 5_000;
+const FIRST_OF_SEVERAL_TIMEOUT_MS = 1_000;
+
+function firstListTimeoutMs(attempt: number, directors: number): number {
+  if (directors === 1) return FIRST_LIST_TIMEOUT_MS;
+  return Math.min(FIRST_LIST_TIMEOUT_MS, FIRST_OF_SEVERAL_TIMEOUT_MS * 2 ** Math.floor(attempt / directors));
+}
 
 /**
  * Follows the endpoints through one director after the other, until `signal` aborts. While none answers, the last list stays: calls go
@@ -37,12 +46,17 @@ const FIRST_LIST_TIMEOUT_MS = 5_000;
 export async function watchEndpoints(parts: EndpointWatchParts, signal: AbortSignal): Promise<void> {
   const { clock, random, logger, reconnectMaxMs } = parts;
   const backoff = new Backoff({ initialMs: 100, maxMs: reconnectMaxMs }, random);
-  for (let attempt = 0; !signal.aborted; attempt += 1) {
+  let unanswered = 0;
+  for (let attempt = 0; !signal.aborted; attempt += 1, unanswered += 1) {
     const directors = parts.directors();
     const address = directors[attempt % directors.length];
     if (address === undefined) return;
+    const answered = () => {
+      backoff.reset();
+      unanswered = -1;
+    };
     try {
-      await follow(parts, address, signal, () => backoff.reset());
+      await follow(parts, address, firstListTimeoutMs(unanswered, directors.length), signal, answered);
     } catch (error) {
       if (signal.aborted) return;
       logger.debug("a director does not answer", { address, reason: messageOf(error) });
@@ -54,12 +68,13 @@ export async function watchEndpoints(parts: EndpointWatchParts, signal: AbortSig
 async function follow(
   parts: EndpointWatchParts,
   address: string,
+  firstTimeoutMs: number,
   signal: AbortSignal,
   answered: () => void,
 ): Promise<void> {
   const connection = parts.connect(address);
   const silence = new AbortController();
-  const cancelTimer = parts.clock.after(FIRST_LIST_TIMEOUT_MS, () => silence.abort());
+  const cancelTimer = parts.clock.after(firstTimeoutMs, () => silence.abort());
   try {
     const director = typedClient(DirectorServiceDefinition, connection);
     for await (const list of director.watchEndpoints({}, { signal: AbortSignal.any([signal, silence.signal]) })) {

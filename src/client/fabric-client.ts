@@ -4,6 +4,7 @@ import { forwardCall } from "../balancing/forward-call";
 import type { BalancingPolicy } from "../balancing/picker";
 import type { PolicyRegistry } from "../balancing/policy-registry";
 import { resumedCall } from "../balancing/resumed-call";
+import { RetryBudget, type RetryBudgetOptions } from "../balancing/retry-budget";
 import { RetryMemory } from "../balancing/retry-memory";
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import { serviceOf } from "../balancing/service-index";
@@ -23,6 +24,7 @@ import type { ServiceDefinition } from "../rpc/service/service-definition";
 import type { ClientInterceptor } from "../rpc/service/client-interceptors";
 import { typedClient, type CallStarter, type TypedClient, type TypedClientOptions } from "../rpc/service/typed-client";
 import { EndpointPool, type ClientEndpoint, type EndpointDescription } from "./endpoint-pool";
+import { watchDirectors } from "./director-watch";
 import { watchEndpoints, type EndpointList } from "./endpoint-watch";
 import { localCall } from "./local-call";
 import { watchEvents } from "./event-watch";
@@ -35,7 +37,7 @@ import { generate, type GenerateOptions, type GeneratedToken } from "./generate"
  */
 export type ClientMode = "direct" | "proxy" | "auto";
 
-export interface FabricClientConfig {
+export interface FabricClientConfig extends RetryBudgetOptions {
   readonly directors: readonly string[];
   readonly mode: ClientMode;
   /** Policy of direct mode; "" takes the cluster's. */
@@ -79,6 +81,8 @@ const ANY_SERVICE = "*";
 export class FabricClient {
   readonly #parts: FabricClientParts;
   readonly #interceptors: readonly ClientInterceptor[];
+  /** One for all calls, whichever way they go. */
+  readonly #retryBudget: RetryBudget;
   /** Without bound: these calls are the program's own. */
   readonly #retryMemory = new RetryMemory(Infinity);
   readonly #stop = new AbortController();
@@ -96,6 +100,7 @@ export class FabricClient {
     this.#interceptors = parts.interceptors ?? [];
     const { random, config, registry } = parts;
     this.#known = config.directors;
+    this.#retryBudget = new RetryBudget(parts.clock, config);
     this.#workerBalancer = new Balancer({ random, registry, ...(config.balancer ? { policy: config.balancer } : {}) });
     this.#workers = this.#pool(this.#workerBalancer);
     this.#direct = this.#dispatcher(this.#workerBalancer, (method) => this.#explainWorkers(method));
@@ -107,11 +112,15 @@ export class FabricClient {
     this.#directors = this.#pool(directorBalancer);
     this.#directors.apply(config.directors.map(directorEndpoint));
     this.#proxy = this.#dispatcher(directorBalancer, () => this.#explainDirectors());
-    this.#watching = config.mode === "proxy" ? Promise.resolve() : this.#watch();
+    this.#watching = config.mode === "proxy" ? this.#watchDirectors() : this.#watch();
   }
 
   /** The director's own service, through whichever director answers. */
   get director(): TypedClient<DirectorServiceDefinition> {
+    return this.#directorClient(this.#interceptors);
+  }
+
+  #directorClient(interceptors: readonly ClientInterceptor[]): TypedClient<DirectorServiceDefinition> {
     return typedClient(
       DirectorServiceDefinition,
       this.#starter((call, listener) => {
@@ -119,7 +128,7 @@ export class FabricClient {
         this.#through(this.#proxy, ANY_SERVICE, incoming, call);
         return outgoing;
       }),
-      { interceptors: this.#interceptors },
+      { interceptors },
     );
   }
 
@@ -155,6 +164,11 @@ export class FabricClient {
   /** Addresses of the workers that direct mode can pick now. */
   get workers(): readonly string[] {
     return this.#workers.ready.map((endpoint) => endpoint.address);
+  }
+
+  /** Addresses of the directors that the client is connected to now; those that it was given first. */
+  get directors(): readonly string[] {
+    return this.#directors.ready.map((endpoint) => endpoint.address);
   }
 
   /** Resolves when direct mode can pick a worker that serves this, or, in proxy mode, a director answers. */
@@ -269,6 +283,7 @@ export class FabricClient {
       clock,
       random,
       attemptsMax: config.attemptsMax,
+      retryBudget: this.#retryBudget,
       unready: { explain: ({ method }) => explain(method) },
     });
   }
@@ -289,11 +304,25 @@ export class FabricClient {
     );
   }
 
+  /** Over the connections that calls take anyway. */
+  #watchDirectors(): Promise<void> {
+    const { clock, random, config } = this.#parts;
+    const changed = (directors: readonly string[]) => this.#learn(directors);
+    const parts = { clock, random, reconnectMaxMs: config.reconnectMaxMs, director: this.#directorClient([]), changed };
+    return watchDirectors(parts, this.#stop.signal);
+  }
+
+  /** Those that were given come first, whoever else there is. */
+  #learn(directors: readonly string[]): void {
+    const given = this.#parts.config.directors;
+    this.#known = [...given, ...directors.filter((address) => !given.includes(address))];
+    this.#directors.apply(this.#known.map(directorEndpoint));
+  }
+
   #apply({ endpoints, policy, directors }: EndpointList): void {
     const { config, logger } = this.#parts;
     this.#listed = true;
-    this.#known = [...config.directors, ...directors.filter((address) => !config.directors.includes(address))];
-    this.#directors.apply(this.#known.map(directorEndpoint));
+    this.#learn(directors);
     if (config.balancer === "" && policy !== this.#workerBalancer.policyName) {
       try {
         this.#workerBalancer.setPolicy(policy);

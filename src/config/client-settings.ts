@@ -10,6 +10,7 @@ import {
   messageMaxBytes,
   reconnectMaxMs,
   resumeWindowMs,
+  retryBudgetSettings,
   tlsSettings,
   transport,
 } from "./shared-settings";
@@ -30,6 +31,7 @@ export const clientSettings = {
   }),
   attemptsMax,
   resumeWindowMs,
+  ...retryBudgetSettings,
   callTimeoutMs: durationMs("HEDDLE_CALL_TIMEOUT_MS", {
     default: 30_000,
     min: 0,

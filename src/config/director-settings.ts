@@ -11,6 +11,7 @@ import {
   logSettings,
   messageMaxBytes,
   resumeWindowMs,
+  retryBudgetSettings,
   servingTlsSettings,
 } from "./shared-settings";
 
@@ -148,6 +149,7 @@ export const directorSettings = {
   }),
   attemptsMax,
   resumeWindowMs,
+  ...retryBudgetSettings,
   retryBufferBytes: bytes("HEDDLE_RETRY_BUFFER_BYTES", {
     default: 256 * 1024,
     min: 0,

@@ -1,5 +1,5 @@
 import { addressList, withPort } from "./address-kinds";
-import { bytes, choice, durationMs, integer, path } from "./kinds";
+import { bytes, choice, decimal, durationMs, integer, path } from "./kinds";
 import type { Setting } from "./setting";
 
 /** The port a director listens at unless told otherwise. */
@@ -68,6 +68,22 @@ export const resumeWindowMs: Setting<number> = durationMs("HEDDLE_RESUME_WINDOW_
   max: 3_600_000,
   doc: "How long a resumable stream (`option (heddle.v1.resumable) = true`) may be without a worker before it fails with STREAM_LOST. Longer than a worker or director takes to restart; 0 resumes only at once.",
 });
+
+/** What retries may cost; see balancing/retry-budget.ts. */
+export const retryBudgetSettings = {
+  retryBudgetRatio: decimal("HEDDLE_RETRY_BUDGET_RATIO", {
+    default: 0.2,
+    min: 0,
+    max: 10,
+    doc: "How many attempts beyond the first, for each call, may run calls again that may have run: retries of idempotent methods, repeats of calls with a key, hedges. 0.2 is a fifth more calls at most while an outage lasts. Attempts that reached no handler do not count.",
+  }),
+  retryBudgetPerSecond: integer("HEDDLE_RETRY_BUDGET_PER_SECOND", {
+    default: 10,
+    min: 0,
+    max: 1_000_000,
+    doc: "How many such attempts are allowed each second on top of HEDDLE_RETRY_BUDGET_RATIO, so that few calls may be retried at all. Ten seconds of it (at least 10) can be saved up. Divided among the processes of HEDDLE_RELAY_WORKERS.",
+  }),
+};
 
 export const dataKeepaliveMs: Setting<number> = durationMs("HEDDLE_DATA_KEEPALIVE_MS", {
   default: 5_000,

@@ -1,4 +1,5 @@
 import type { PolicyRegistry } from "../balancing/policy-registry";
+import type { RetryBudgetOptions } from "../balancing/retry-budget";
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
 import type { Logger } from "../core/logger";
@@ -11,7 +12,7 @@ import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import type { Relays } from "./relays";
 
 /** Settled settings of a director. */
-export interface DirectorConfig {
+export interface DirectorConfig extends RetryBudgetOptions {
   readonly directorId: string;
   readonly clusterId: string;
   /** Where to listen; port 0 takes a free one. */

@@ -1,5 +1,6 @@
 import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
+import { RetryBudget } from "../balancing/retry-budget";
 import { parseSocketAddress } from "../core/address";
 import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
@@ -161,15 +162,10 @@ export class Director {
       ownInFlight: (memberId) => this.#pool.endpoint(memberId)?.inFlight ?? 0,
     });
     this.#shortage = new Shortage(this.#pool, () => this.#report.records());
-    this.#dispatcher = new Dispatcher({
-      balancer: this.#balancer,
-      clock,
-      random,
-      queueMax: config.queueMax,
-      queueTimeoutMs: config.queueTimeoutMs,
-      attemptsMax: config.attemptsMax,
-      unready: this.#shortage,
-    });
+    const { queueMax, queueTimeoutMs, attemptsMax } = config;
+    const limits = { queueMax, queueTimeoutMs, attemptsMax, retryBudget: new RetryBudget(clock, config) };
+    const unready = this.#shortage;
+    this.#dispatcher = new Dispatcher({ balancer: this.#balancer, clock, random, unready, ...limits });
     this.#contracts = new ServiceContracts({
       clock,
       catalog,

@@ -31,19 +31,24 @@ const LOAD_REFRESH_MS = 1_000;
 
 export function watchRpcs(parts: WatchRpcsParts): WatchRpcs {
   return {
-    watchEndpoints: async function* ({ service }, { signal }) {
+    watchEndpoints: async function* ({ service, directorsOnly }, { signal }) {
       const ended = AbortSignal.any([signal, parts.stopping]);
       const changes = new MessageQueue<true>();
       const unsubscribe = parts.onChange(() => changes.replace(true));
       const end = () => changes.end();
       ended.addEventListener("abort", end, { once: true });
-      const refresh = refreshLoads(parts, () => changes.replace(true), ended);
+      const refresh = directorsOnly ? undefined : refreshLoads(parts, () => changes.replace(true), ended);
+      let told = "";
       try {
         changes.push(true);
         let revision = 0n;
         for await (const _ of changes) {
+          const directors = [...parts.directors()];
+          if (directorsOnly && directors.join() === told) continue;
+          told = directors.join();
           revision += 1n;
-          yield snapshot(parts, service, revision);
+          if (directorsOnly) yield { revision, endpoints: [], policy: parts.policy(), directors };
+          else yield snapshot(parts, service, revision);
           await parts.clock.sleep(COALESCE_MS, ended).catch(() => {});
         }
       } finally {

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
 import type { PolicyRegistry } from "../balancing/policy-registry";
+import { RetryBudget, type RetryBudgetOptions } from "../balancing/retry-budget";
 import type { Connection, IncomingCall } from "../core/call";
 import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
@@ -16,7 +17,7 @@ import { MemberMirror, type MirrorFollower } from "./member-mirror";
 import type { FromRelay, Update } from "./messages";
 
 /** Settled settings of a relay process: those of its director that concern calls. */
-export interface RelayProcessConfig {
+export interface RelayProcessConfig extends RetryBudgetOptions {
   readonly directorId: string;
   readonly balancer: string;
   readonly slowStartMs: number;
@@ -86,6 +87,7 @@ export class RelayProcess implements MirrorFollower {
       queueMax: config.queueMax,
       queueTimeoutMs: config.queueTimeoutMs,
       attemptsMax: config.attemptsMax,
+      retryBudget: new RetryBudget(clock, config),
       unready: shortage,
     });
     this.#counts = new CallCounts(

@@ -94,6 +94,8 @@ export interface ReleaseAssignmentResponse {
 export interface WatchEndpointsRequest {
   /** Only endpoints that serve it; "" for all. */
   service: string;
+  /** No endpoints: only who the directors are, when that changes. For clients that send all calls through one. */
+  directorsOnly: boolean;
 }
 
 export interface WatchEndpointsResponse {
@@ -835,13 +837,16 @@ export const ReleaseAssignmentResponse: MessageFns<ReleaseAssignmentResponse> = 
 };
 
 function createBaseWatchEndpointsRequest(): WatchEndpointsRequest {
-  return { service: "" };
+  return { service: "", directorsOnly: false };
 }
 
 export const WatchEndpointsRequest: MessageFns<WatchEndpointsRequest> = {
   encode(message: WatchEndpointsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.service !== "") {
       writer.uint32(10).string(message.service);
+    }
+    if (message.directorsOnly !== false) {
+      writer.uint32(16).bool(message.directorsOnly);
     }
     return writer;
   },
@@ -867,6 +872,14 @@ export const WatchEndpointsRequest: MessageFns<WatchEndpointsRequest> = {
             message.service = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.directorsOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -885,6 +898,7 @@ export const WatchEndpointsRequest: MessageFns<WatchEndpointsRequest> = {
   fromPartial(object: DeepPartial<WatchEndpointsRequest>): WatchEndpointsRequest {
     const message = createBaseWatchEndpointsRequest();
     message.service = object.service ?? "";
+    message.directorsOnly = object.directorsOnly ?? false;
     return message;
   },
 };

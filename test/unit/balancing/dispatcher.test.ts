@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { Balancer } from "../../../src/balancing/balancer";
 import type { DispatchRequest } from "../../../src/balancing/dispatch";
 import type { DispatcherOptions } from "../../../src/balancing/dispatcher";
+import { RetryBudget } from "../../../src/balancing/retry-budget";
 import { TrackedEndpoint, type EndpointTraits } from "../../../src/balancing/tracked-endpoint";
 import { FabricError, type ErrorCode } from "../../../src/core/errors";
 import { seededRandom } from "../../../src/core/random";
@@ -113,7 +114,8 @@ describe("Dispatcher", () => {
     });
 
     it("stop when the budget is spent, so that an outage does not multiply the calls", async () => {
-      const { dispatcher } = open(["w1", "w2"], { retryBudget: { ratio: 0.2, perSecond: 0, burst: 3 } });
+      const budget = new RetryBudget(new ManualClock(), { retryBudgetPerSecond: 0 });
+      const { dispatcher } = open(["w1", "w2"], { retryBudget: budget });
       let attempts = 0;
       const attempt = () => {
         attempts += 1;
@@ -122,7 +124,41 @@ describe("Dispatcher", () => {
       for (let call = 0; call < 100; call += 1) {
         await expect(dispatcher.dispatch({ ...REQUEST, idempotent: true }, attempt)).rejects.toThrow();
       }
-      expect(attempts).toBeLessThanOrEqual(100 * 1.2 + 3);
+      expect(attempts).toBeLessThanOrEqual(100 * 1.2 + 10);
+    });
+
+    it("cost the workers less than a quarter more calls while the whole pool loses all it takes, with the defaults", async () => {
+      const { dispatcher, clock } = open(["w1", "w2", "w3"]);
+      let attempts = 0;
+      const attempt = () => {
+        attempts += 1;
+        return Promise.reject(new FabricError("WORKER_LOST", ""));
+      };
+      const seconds = 20;
+      for (let second = 0; second < seconds; second += 1) {
+        const calls = Array.from({ length: 500 }, () =>
+          dispatcher.dispatch({ ...REQUEST, idempotent: true }, attempt).catch(() => {}),
+        );
+        await clock.advance(1_000);
+        await Promise.all(calls);
+      }
+      expect(attempts / (seconds * 500)).toBeLessThan(1.25);
+      expect(attempts / (seconds * 500)).toBeGreaterThan(1.15); // it is used
+    });
+
+    it("of two dispatchers that share a budget draw on the same one", async () => {
+      const budget = new RetryBudget(new ManualClock(), { retryBudgetPerSecond: 0 });
+      let attempts = 0;
+      for (const dispatcher of [1, 2].map(() => open(["w1", "w2"], { retryBudget: budget }).dispatcher)) {
+        for (let call = 0; call < 20; call += 1) {
+          const attempt = () => {
+            attempts += 1;
+            return Promise.reject(new FabricError("WORKER_LOST", ""));
+          };
+          await expect(dispatcher.dispatch({ ...REQUEST, idempotent: true }, attempt)).rejects.toThrow();
+        }
+      }
+      expect(attempts).toBeLessThanOrEqual(40 * 1.2 + 10);
     });
 
     it("wait a little before they come to a worker a second time", async () => {
