@@ -20,7 +20,7 @@ export function protoDefinition(file: string): ServiceDefinition {
         responseStream,
         requestType: codec(method.requestDeserialize, method.requestSerialize),
         responseType: codec(method.responseDeserialize, method.responseSerialize),
-        options: {},
+        options: { resumable: service!.methods.some(({ path, resumable }) => path === method.path && resumable) },
       },
     ] as const;
   });
