@@ -16,7 +16,7 @@ export interface MemberWriterParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** The lease that holds this director's members; `undefined` while there is none. */
+  /** The lease that holds the members attached to this director; `undefined` while there is none. */
   session(): Session | undefined;
   /** The store knows a newer life of the member, at another director: let it go. */
   released(memberId: string): void;
@@ -151,7 +151,8 @@ export class MemberWriter {
 
   #operation(key: string, wanted: Wanted) {
     if (!wanted) return { kind: "delete" as const, key };
-    const session = this.#parts.session();
+    // A member that only reports lives by its reports and not by a director: nobody else would write it again.
+    const session = wanted.liveness.kind === "attached" ? this.#parts.session() : undefined;
     const value = encodeRecord(wanted);
     return session?.isAlive() ? { kind: "put" as const, key, value, session } : { kind: "put" as const, key, value };
   }

@@ -5,6 +5,7 @@ import { ClusterView } from "../../../src/director/cluster-view";
 import { MemberWriter } from "../../../src/director/member-writer";
 import { encodeRecord, KEYS, readFact } from "../../../src/director/records";
 import { openStore } from "../../../src/store/open-store";
+import type { Session } from "../../../src/store/store";
 import { FaultyStore } from "../../../src/testing/faulty-store";
 import { ManualClock } from "../../../src/testing/manual-clock";
 
@@ -34,7 +35,7 @@ function record(memberId: string, given: Partial<MemberRecord> = {}): MemberReco
   };
 }
 
-async function open() {
+async function open(given: { readonly session?: () => Session | undefined } = {}) {
   const clock = new ManualClock();
   const random = seededRandom(1);
   const inner = await openStore({ engine: "embedded" }, { clock, random, logger: SILENT_LOGGER });
@@ -48,7 +49,7 @@ async function open() {
     clock,
     random,
     logger: SILENT_LOGGER,
-    session: () => undefined,
+    session: given.session ?? (() => undefined),
     released: (memberId) => void released.push(memberId),
   });
   await clock.advance(0);
@@ -70,6 +71,20 @@ describe("MemberWriter", () => {
     writer.delete("w1");
     await clock.advance(10);
     expect([first, await stored("w1"), writer.pending]).toEqual(["suspect", undefined, 0]);
+  });
+
+  it("a member that is attached goes with its director's lease, and one that reports stays: no other director would write it again", async () => {
+    const sessions: Session[] = [];
+    const { clock, inner, writer, stored } = await open({ session: () => sessions[0] });
+    sessions.push(await inner.openSession({ ttlMs: 10_000 }));
+    writer.put(record("attached"));
+    writer.put(record("reports", { liveness: { kind: "reported", ttlMs: 90_000 } }));
+    await clock.advance(10);
+    expect([await stored("attached"), await stored("reports")]).toMatchObject([{ state: "alive" }, { state: "alive" }]);
+    await sessions[0]?.close();
+    await clock.advance(10);
+    expect(await stored("attached")).toBeUndefined();
+    expect(await stored("reports")).toMatchObject({ state: "alive" });
   });
 
   it("W2 tries again until the store takes it, and shows it meanwhile", async () => {
