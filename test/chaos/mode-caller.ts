@@ -85,16 +85,21 @@ function stockCaller({ directors, timeoutMs }: CallerOptions): ModeCaller {
   });
   const asIs = (bytes: Buffer) => bytes;
   const path = (method: "Read" | "Append" | "Count") => `/${ChaosDefinition.fullName}/${method}`;
-  const unary = (method: "Read" | "Append", id: string) =>
+  const unary = (method: "Read" | "Append", id: string, outcome: CallOutcome) =>
     new Promise<Buffer>((resolve, reject) => {
       const done = (error: ServiceError | null, answer?: Buffer) => (error ? reject(error) : resolve(answer!));
       const options = { deadline: Date.now() + timeoutMs };
-      client.makeUnaryRequest(path(method), asIs, asIs, Buffer.from(id), new Metadata(), options, done);
+      const call = client.makeUnaryRequest(path(method), asIs, asIs, Buffer.from(id), new Metadata(), options, done);
+      call.on("status", ({ metadata }) => {
+        outcome.worker = String(metadata.get(HEDDLE_KEYS.worker)[0] ?? "");
+        outcome.attempts = Number(metadata.get(HEDDLE_KEYS.attempts)[0] ?? 0);
+      });
     });
   return {
-    call: async (kind, id, { numbers }) => {
-      if (kind === "read") return checkEcho(id, await unary("Read", id));
-      if (kind === "append") return checkEcho(id, await unary("Append", id));
+    call: async (kind, id, outcome) => {
+      const { numbers } = outcome;
+      if (kind === "read") return checkEcho(id, await unary("Read", id, outcome));
+      if (kind === "append") return checkEcho(id, await unary("Append", id, outcome));
       const options = { deadline: Date.now() + timeoutMs };
       const answers = client.makeServerStreamRequest(path("Count"), asIs, asIs, Buffer.from(id), options);
       for await (const number of answers as AsyncIterable<Buffer>) numbers.push(Number(number));

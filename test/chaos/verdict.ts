@@ -85,10 +85,17 @@ function duplicated({ calls, ledgers }: Evidence): string[] {
 /** A unary call that took this long was held up. */
 const STALLED_INTERVALS = 1;
 
+/** Whether a call went to this worker, as far as is known, and was the worse for it. */
+function wasHeldUp(call: CallRecord, worker: string, heartbeatMs: number): boolean {
+  if (call.attempts > 1) return true;
+  if (call.worker !== worker && call.worker !== "") return false;
+  return call.failure !== "" || call.endMs - call.startMs > STALLED_INTERVALS * heartbeatMs;
+}
+
 /**
- * For each fault of a worker, by client and mode: how long calls were still begun that it held up, that is, failed, were tried on more than
- * one worker, or took an interval or more. Not counted are ways that another fault held up meanwhile: a director through which they may
- * have gone, or the client itself.
+ * For each fault of a worker, by client and mode: how long calls were still begun that it held up: that were tried on more than one
+ * worker, or failed at this one, or took an interval or more there. Not counted are ways that another fault held up meanwhile: a director through
+ * which they may have gone, or the client itself.
  */
 function reroutes({ calls, faults, heartbeatMs }: Evidence): number[] {
   const unary = calls.filter(({ kind }) => kind === "read" || kind === "append");
@@ -111,7 +118,7 @@ function reroutes({ calls, faults, heartbeatMs }: Evidence): number[] {
           call.mode === mode &&
           call.startMs >= fault.startMs &&
           call.startMs < fault.healedMs &&
-          (call.failure !== "" || call.attempts > 1 || call.endMs - call.startMs > STALLED_INTERVALS * heartbeatMs),
+          wasHeldUp(call, fault.worker!, heartbeatMs),
       );
       intervals.push(Math.max(0, ...heldUp.map(({ startMs }) => startMs - fault.startMs)) / heartbeatMs);
     }

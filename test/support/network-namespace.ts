@@ -17,13 +17,15 @@ export class NetworkNamespace {
   /** The inside, as seen from this machine. */
   readonly innerAddress: string;
   readonly #link: string;
+  readonly #subnet: string;
 
   private constructor(number: number) {
-    const subnet = `${BLOCK}.${number % 256}`;
+    const block = `${BLOCK}.${number % 256}`;
     const first = 4 * ((number >> 8) % 64);
     this.name = `heddle-${number}`;
-    this.hostAddress = `${subnet}.${first + 1}`;
-    this.innerAddress = `${subnet}.${first + 2}`;
+    this.#subnet = `${block}.${first}/30`;
+    this.hostAddress = `${block}.${first + 1}`;
+    this.innerAddress = `${block}.${first + 2}`;
     this.#link = `hd${number}a`;
     process.once("exit", () => this.#removeNow());
   }
@@ -45,21 +47,32 @@ export class NetworkNamespace {
     return ["ip", "netns", "exec", this.name];
   }
 
-  /** Pulls the cable. */
+  /** Pulls the cable, at its inner end: without the outer one packets would take the default route, to the world outside. */
   async down(): Promise<void> {
-    await run("ip", ["link", "set", this.#link, "down"]);
+    await run("ip", ["-n", this.name, "link", "set", this.#innerLink, "down"]);
   }
 
   async up(): Promise<void> {
-    await run("ip", ["link", "set", this.#link, "up"]);
+    await run("ip", ["-n", this.name, "link", "set", this.#innerLink, "up"]);
   }
 
   async remove(): Promise<void> {
     await run("ip", ["netns", "del", this.name]).catch(() => {});
+    await run("ip", ["route", "del", ...this.#nowhere]).catch(() => {});
+  }
+
+  get #innerLink(): string {
+    return this.#link.replace(/a$/, "b");
+  }
+
+  /** Where its packets go when it is not there: nowhere. */
+  get #nowhere(): readonly string[] {
+    return ["blackhole", this.#subnet, "metric", "4096"];
   }
 
   async #setUp(): Promise<void> {
-    const inner = this.#link.replace(/a$/, "b");
+    const inner = this.#innerLink;
+    await run("ip", ["route", "add", ...this.#nowhere]);
     await run("ip", ["netns", "add", this.name]);
     await run("ip", ["link", "add", this.#link, "type", "veth", "peer", "name", inner, "netns", this.name]);
     await run("ip", ["addr", "add", `${this.hostAddress}/30`, "dev", this.#link]);
@@ -71,6 +84,7 @@ export class NetworkNamespace {
   #removeNow(): void {
     try {
       execFileSync("ip", ["netns", "del", this.name], { stdio: "ignore" });
+      execFileSync("ip", ["route", "del", ...this.#nowhere], { stdio: "ignore" });
     } catch {
       // Removed in order before, or never made.
     }

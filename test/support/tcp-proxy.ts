@@ -148,9 +148,9 @@ class Flow {
   readonly #to: Socket;
   readonly #condition: Condition;
   readonly #delivered: (bytes: number) => void;
+  /** In order, each due no sooner than the one before it. */
+  readonly #waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
   #waitingBytes = 0;
-  /** When the last of what waits is due; nothing overtakes it. */
-  #lastDueMs = 0;
   #writable = true;
   #gone = false;
 
@@ -175,25 +175,35 @@ class Flow {
     const { held } = this.#condition;
     if (held || !this.#writable || this.#waitingBytes > WAITING_BYTES_MAX) this.#from.pause();
     else this.#from.resume();
-    if (this.#gone && !held && this.#waitingBytes === 0) this.#to.destroy();
+    if (this.#gone && !held && this.#waiting.length === 0) this.#to.destroy();
   }
 
   #take(bytes: Buffer): void {
     const { delayMs, bytesPerSecond } = this.#condition;
-    if (delayMs === 0 && bytesPerSecond === 0 && this.#waitingBytes === 0) {
+    if (delayMs === 0 && bytesPerSecond === 0 && this.#waiting.length === 0) {
       this.#deliver(bytes);
       return;
     }
     const nowMs = performance.now();
     const slowMs = bytesPerSecond === 0 ? 0 : (1_000 * bytes.length) / bytesPerSecond;
-    this.#lastDueMs = Math.max(nowMs + delayMs, this.#lastDueMs) + slowMs;
+    const dueMs = Math.max(nowMs + delayMs, this.#waiting.at(-1)?.dueMs ?? 0) + slowMs;
+    this.#waiting.push({ bytes, dueMs });
     this.#waitingBytes += bytes.length;
-    setTimeout(() => {
-      this.#waitingBytes -= bytes.length;
-      this.#deliver(bytes);
-      this.conditionChanged();
-    }, this.#lastDueMs - nowMs);
+    if (this.#waiting.length === 1) this.#wake(dueMs - nowMs);
     this.conditionChanged();
+  }
+
+  /** One timer for all that waits: of two, the later may fire first. */
+  #wake(delayMs: number): void {
+    setTimeout(() => {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      this.#waitingBytes -= next.bytes.length;
+      this.#deliver(next.bytes);
+      const [following] = this.#waiting;
+      if (following) this.#wake(following.dueMs - performance.now());
+      this.conditionChanged();
+    }, delayMs);
   }
 
   #deliver(bytes: Buffer): void {

@@ -68,6 +68,7 @@ describe("the verdict on a run under chaos", () => {
       callOf({ startMs: 900, ...heldUp }),
       callOf({ startMs: 1_500, ...heldUp }),
       callOf({ startMs: 3_000, endMs: 3_900, attempts: 1 }),
+      callOf({ startMs: 4_000, endMs: 5_000, worker: "worker-3" }),
       callOf({ startMs: 5_000 }),
       callOf({ startMs: 9_500, ...heldUp }),
       callOf({ startMs: 5_000, mode: "direct" }),
