@@ -96,6 +96,10 @@ bench-relay-workers: build ## Measure what HEDDLE_RELAY_WORKERS costs and brings
 bench-threads: build ## Measure what WORKER_THREADS costs and brings (BENCH="--quick")
 	@node dist/test/bench/threads.js $(BENCH)
 
+.PHONY: bench-failover
+bench-failover: build ## Measure what kills of workers and directors cost 500 calls/s, and how soon a stopped worker is suspected (BENCH="--quick")
+	@node dist/test/bench/failover.js $(BENCH)
+
 .PHONY: bench-tools
 bench-tools: ## Install the other proxies and h2load (Debian; needs root)
 	apt-get update -q
