@@ -14,6 +14,7 @@ import { FaultyStore, type Faults } from "./faulty-store";
 import { KEEPALIVE_MS, type HostParts } from "./host-parts";
 import { ManualClock } from "./manual-clock";
 import { HEARTBEAT_MS, memoryDirector, type DirectorOptions } from "./memory-director";
+import { OPERATOR_HOST } from "./memory-host";
 import { MemoryNetwork, type MemoryHost } from "./memory-network";
 import { memoryWorker, type WorkerOptions } from "./memory-worker";
 import type { NetworkConditions } from "./network-conditions";
@@ -142,7 +143,7 @@ export class MemoryCluster {
     const store = this.#taps.store?.(host) ?? this.#storeClient(host);
     const director = memoryDirector({ ...this.#hostParts(host, []), store }, name, options);
     this.#closeLast(host, () => director.stop({ graceMs: 0 }));
-    const connectOperator = () => this.network.connect(this.network.host("operator"), address, { keepaliveMs: 0 });
+    const connectOperator = () => this.network.connect(this.network.host(OPERATOR_HOST), address, { keepaliveMs: 0 });
     let rpc: TypedClient<DirectorServiceDefinition> | undefined;
     return {
       director,

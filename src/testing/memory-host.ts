@@ -12,3 +12,6 @@ export interface MemoryHost {
 
 /** The host part of an address. */
 export const hostOf = (address: string) => address.slice(0, address.lastIndexOf(":"));
+
+/** Where tests look at directors from: what conditions the network has do not reach it, so that looking finds the same each time. */
+export const OPERATOR_HOST = "operator";

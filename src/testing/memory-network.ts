@@ -3,7 +3,7 @@ import { FabricError } from "../core/errors";
 import type { Random } from "../core/random";
 import { HostClock } from "./host-clock";
 import { MemoryConnection } from "./memory-connection";
-import { hostOf, type MemoryHost } from "./memory-host";
+import { hostOf, OPERATOR_HOST, type MemoryHost } from "./memory-host";
 import { MemoryLink } from "./memory-link";
 import { MemoryPipe } from "./memory-pipe";
 import { MemoryServer } from "./memory-server";
@@ -190,8 +190,8 @@ export class MemoryNetwork {
 
   /** Decides whether the answer to a call is lost; then its connection is reset in a moment. */
   losesAnswer(link: MemoryLink, path: string): boolean {
-    const { conditions = this.#conditions } = this.#path(link.server.name, link.client.name);
-    if (!happens(conditions.loseAnswerRatio, this.#random)) return false;
+    const { loseAnswerRatio } = this.#conditionsOf(this.#path(link.server.name, link.client.name));
+    if (!happens(loseAnswerRatio, this.#random)) return false;
     this.note(`lose answer ${link.server.name}>${link.client.name} ${path}`);
     this.#clock.after(0, () => link.reset("connection reset"));
     return true;
@@ -208,12 +208,17 @@ export class MemoryNetwork {
       from,
       to,
       packetMs: () => {
-        const conditions = path.conditions ?? this.#conditions;
+        const conditions = this.#conditionsOf(path);
         if (happens(conditions.resetRatio, this.#random) && reset()) return undefined;
         return packetMs(conditions, this.#random);
       },
       isBlocked: () => path.blocked,
     });
+  }
+
+  #conditionsOf(path: NetworkPath): NetworkConditions {
+    if (path.from === OPERATOR_HOST || path.to === OPERATOR_HOST) return GOOD_NETWORK;
+    return path.conditions ?? this.#conditions;
   }
 
   /** The process of that name, or, where a machine is off, the one that it had. */
