@@ -11,13 +11,14 @@ import { LoopLag } from "../platform/loop-lag";
 import { FramedMessages } from "../rpc/framing/framed-messages";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
+import { openCapacity } from "../wire/capacity-stream";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
 import { liveTls, newId, packageVersion, processParts } from "./process-parts";
 import { RelayFleetServer } from "./relay-fleet-director";
-import { directorServer, workerConnections } from "./relay-parts";
+import { directorServer, inMessages, workerConnections } from "./relay-parts";
 import { storeEngine } from "./store-engine";
 
 export type { Director } from "../director/director";
@@ -55,6 +56,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const fleet = config.relayWorkers > 1 ? new RelayFleetServer({ ...config, directorId }, parts) : undefined;
   const server = fleet ?? directorServer(config, parts, tls);
   const connectWorker = workerConnections(config, parts, tls);
+  const wholeMessages = inMessages(config, parts);
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
     setBytesMax: config.descriptorsMaxBytes,
   });
@@ -87,6 +89,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     catalog,
     connect: (address, record) => connectWorker(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
     newCutter: () => new FramedMessages(),
+    openCapacity: (connection) => openCapacity(wholeMessages(connection)),
     newId,
     loopLagMs: () => loopLag.take().maxMs,
     onServing: setHealth,

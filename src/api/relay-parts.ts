@@ -1,6 +1,7 @@
 import type { DirectorConfig } from "../config/director-settings";
 import type { Connection } from "../core/call";
 import { dialer } from "../rpc/client/dial";
+import { MessageConnection } from "../rpc/client/message-connection";
 import { Subchannel, type SubchannelOptions } from "../rpc/client/subchannel";
 import type { PortLimits } from "../rpc/server/port-limits";
 import { Port, type PortOptions } from "../rpc/server/port";
@@ -8,7 +9,7 @@ import { RpcServer } from "../rpc/server/rpc-server";
 import { ATTACH_PATH } from "../wire/attach-stream";
 import type { LiveTls } from "../wire/live-tls";
 import { dialingTls, servingTls } from "../wire/tls";
-import type { ProcessParts } from "./process-parts";
+import { packageVersion, type ProcessParts } from "./process-parts";
 
 /**
  * PINGs to whoever connects to the director: only to let go of machines that vanished. Patient, because a director that stalls
@@ -95,6 +96,13 @@ export function workerConnections(config: DirectorConfig, { clock, random }: Pro
       reconnectMaxMs: config.heartbeatIntervalMs,
       onClose: dialing?.watch(),
     });
+}
+
+/** For calls of the director's own on a connection to a worker, which carries those of others in chunks. */
+export function inMessages({ messageMaxBytes }: DirectorConfig, { clock }: ProcessParts) {
+  const userAgent = `heddle/${packageVersion()}`;
+  return (connection: Connection): Connection =>
+    new MessageConnection(connection, { clock, messageMaxBytes, userAgent });
 }
 
 /** A way to the director's own services from another process. */

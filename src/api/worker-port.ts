@@ -13,8 +13,8 @@ import type { ProcessParts } from "./process-parts";
  */
 const CALLER_KEEPALIVE_MS = 60_000;
 
-/** Watches may rest, whatever the limits of the services are. */
-const OF_PROCESS = /^\/grpc\.(health|reflection)\./;
+/** Watches, and what directors have to say of the slots, may rest, whatever the limits of the services are. */
+const OF_PROCESS = /^\/(grpc\.(health|reflection)|heddle\.v1\.CapacityService)[./]/;
 
 /** A worker's port, on the transport that its settings say. */
 export function workerPort(config: WorkerConfig, parts: ProcessParts, tls: LiveTls): WorkerServer {

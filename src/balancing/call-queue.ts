@@ -14,8 +14,14 @@ interface Entry<C extends QueuedCall> {
  */
 export class CallQueue<C extends QueuedCall = QueuedCall> {
   readonly #lanes = new Map<string, Set<Entry<C>>>();
+  readonly #added: () => void;
   #size = 0;
   #order = 0;
+
+  /** @param added - told of each call that begins to wait */
+  constructor(added: () => void = () => {}) {
+    this.#added = added;
+  }
 
   get size(): number {
     return this.#size;
@@ -41,12 +47,18 @@ export class CallQueue<C extends QueuedCall = QueuedCall> {
     if (entries) entries.add(entry);
     else this.#lanes.set(lane, new Set([entry]));
     this.#size += 1;
+    this.#added();
     return () => this.#remove(lane, entry);
   }
 
   /** The lanes that calls wait in now, the oldest first. */
   lanes(): string[] {
     return [...this.#lanes.keys()];
+  }
+
+  /** How many wait in each lane. */
+  *sizes(): Iterable<readonly [lane: string, calls: number]> {
+    for (const [lane, entries] of this.#lanes) yield [lane, entries.size];
   }
 
   /** Starts every call of these lanes that finds an endpoint now, the longest waiting first. */

@@ -20,6 +20,8 @@ export interface DispatcherOptions<E extends Endpoint> extends Partial<RetryLimi
   readonly queueTimeoutMs?: number;
   /** May be shared by several dispatchers. Default: its own, with the defaults. */
   readonly retryBudget?: RetryBudget;
+  /** Told of each call that begins to wait for an endpoint. */
+  readonly onWait?: () => void;
 }
 
 export interface DispatcherCounts {
@@ -47,7 +49,7 @@ export class Dispatcher<E extends Endpoint> {
 
   constructor(options: DispatcherOptions<E>) {
     const { balancer, clock, random } = options;
-    const queue = new CallQueue<Dispatch<E>>();
+    const queue = new CallQueue<Dispatch<E>>(options.onWait);
     this.#parts = {
       balancer,
       clock,
@@ -67,6 +69,16 @@ export class Dispatcher<E extends Endpoint> {
 
   get counts(): DispatcherCounts {
     return { ...this.#parts.tally, queued: this.#parts.queue.size };
+  }
+
+  /** Calls that wait for an endpoint now, by service. Takes time in proportion to the lanes they wait in. */
+  waitingByService(): ReadonlyMap<string, number> {
+    const waiting = new Map<string, number>();
+    for (const [lane, calls] of this.#parts.queue.sizes()) {
+      const service = lane.slice(0, lane.indexOf("\n"));
+      waiting.set(service, (waiting.get(service) ?? 0) + calls);
+    }
+    return waiting;
   }
 
   /** The course of a call, which is to be started. */

@@ -35,7 +35,7 @@ export interface Endpoint {
   readonly standby: boolean;
   /** Calls of this director, or of this client, that are not finished. Those of a director's other processes are up to 50 ms old. */
   readonly inFlight: number;
-  /** Whether it takes no more calls from here: its slots are in use, or kept for the director's other processes. */
+  /** Whether it takes no more calls from here: its slots are in use, or kept for the director's other processes or other directors. */
   readonly isFull: boolean;
   /** What the worker last said of itself; `NO_LOAD` until it has said something. */
   readonly reportedLoad: Load;

@@ -75,6 +75,10 @@ export class TrackedEndpoint implements Endpoint {
   #begun = 0;
   #callsElsewhere = 0;
   #slotsElsewhere = 0;
+  /** Of its slots, those that the worker lets this process use. */
+  #credit = Infinity;
+  /** Calls that may be begun here at once. */
+  #limit = Infinity;
   #started = 0;
   #ok = 0;
   #failed = 0;
@@ -98,6 +102,7 @@ export class TrackedEndpoint implements Endpoint {
     this.#standby = traits.standby ?? false;
     this.#reportedLoad = traits.reportedLoad ?? NO_LOAD;
     this.#joinedAtMs = options.clock.monotonicMs();
+    this.#applyLimit();
   }
 
   get address(): string {
@@ -124,9 +129,14 @@ export class TrackedEndpoint implements Endpoint {
     return this.#begun + this.#callsElsewhere;
   }
 
+  /** Calls begun here that have not ended. */
+  get begun(): number {
+    return this.#begun;
+  }
+
   get isFull(): boolean {
     // Foreign calls are an estimate, and no reason to hold a call.
-    return this.#slots > 0 && this.#begun >= this.#slots - this.#slotsElsewhere;
+    return this.#begun >= this.#limit;
   }
 
   get reportedLoad(): Load {
@@ -182,7 +192,10 @@ export class TrackedEndpoint implements Endpoint {
     if (traits.address !== undefined) this.#address = traits.address;
     if (traits.services !== undefined) this.#services = asSet(traits.services);
     if (traits.tags !== undefined) this.#tags = traits.tags;
-    if (traits.slots !== undefined) this.#slots = traits.slots;
+    if (traits.slots !== undefined) {
+      this.#slots = traits.slots;
+      this.#applyLimit();
+    }
     if (traits.standby !== undefined) this.#standby = traits.standby;
     if (traits.reportedLoad !== undefined) {
       this.#reportedLoad = traits.reportedLoad;
@@ -197,7 +210,16 @@ export class TrackedEndpoint implements Endpoint {
     const isOtherShare = slots !== this.#slotsElsewhere;
     this.#callsElsewhere = calls;
     this.#slotsElsewhere = slots;
+    this.#applyLimit();
     this.#announce(isOtherShare);
+  }
+
+  /** How many of `slots` the worker lets this process use, others having the rest. Infinity, the default: all. */
+  setCredit(slots: number): void {
+    if (slots === this.#credit) return;
+    this.#credit = slots;
+    this.#applyLimit();
+    this.#announce(true);
   }
 
   /** The worker started anew: its meters of speed and failure begin anew too, with slow start. Calls in flight stay counted. */
@@ -249,6 +271,10 @@ export class TrackedEndpoint implements Endpoint {
     }
     this.#announce(availabilityChanged);
   };
+
+  #applyLimit(): void {
+    this.#limit = this.#slots === 0 ? Infinity : Math.min(this.#slots - this.#slotsElsewhere, this.#credit);
+  }
 
   #announce(availabilityChanged: boolean): void {
     if (availabilityChanged) notify(this.#availabilityObservations);

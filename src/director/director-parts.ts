@@ -9,6 +9,7 @@ import type { Random } from "../core/random";
 import type { MembershipOptions } from "../membership/membership-options";
 import type { Store } from "../store/store";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
+import type { OpenCapacity } from "./capacity/slot-credits";
 import type { Relays } from "./relays";
 
 /** Settled settings of a director. */
@@ -65,6 +66,8 @@ export interface DirectorParts {
   connect(address: string, record: MemberRecord): Connection;
   /** Of the calls that come to `server`, which are passed on as they are. Default: each chunk is a message. */
   newCutter?(): MessageCutter;
+  /** On what `connect` gave. */
+  readonly openCapacity: OpenCapacity;
   newId(): string;
   loopLagMs(): number;
   /** Told when the director begins and ceases to take calls, and whenever the services it can relay to change. */

@@ -12,6 +12,7 @@ import { acceptAttach, ATTACH_PATH } from "../wire/attach-stream";
 import { Assignments } from "./assignments";
 import { AttachService } from "./attach-service";
 import { CallRouter, Shortage } from "./call-router";
+import { SlotCredits } from "./capacity/slot-credits";
 import { ClusterView } from "./cluster-view";
 import type { DirectorParts } from "./director-parts";
 import { directorService } from "./director-service";
@@ -67,6 +68,7 @@ export class Director {
   readonly #balancer: Balancer<PooledEndpoint>;
   readonly #dispatcher: Dispatcher<PooledEndpoint>;
   readonly #pool: WorkerPool;
+  readonly #credits: SlotCredits;
   readonly #contracts: ServiceContracts;
   readonly #orphans: Orphans;
   readonly #recovery: StoreRecovery;
@@ -96,10 +98,7 @@ export class Director {
     this.#view = new ClusterView(store, logger);
     this.#events = new EventLog(this.#view, clock);
     this.#session = new DirectorSession({
-      store,
-      clock,
-      random,
-      logger,
+      ...parts,
       ttlMs: config.sessionTtlMs,
       record: () => this.#record(),
       renewed: () => this.#membership.writeAll(),
@@ -107,37 +106,42 @@ export class Director {
     this.#recovery = new StoreRecovery({ ...parts, view: this.#view, newId: () => parts.newId() });
     this.#view.onReplaced(() => this.#session.renew());
     this.#writer = new MemberWriter({
-      store,
+      ...parts,
       view: this.#view,
-      clock,
-      random,
-      logger,
       session: (): Session | undefined => this.#session.current,
       released: (memberId) => void this.#membership.apply({ kind: "release", memberId }),
       stranded: (memberId) => this.#membership.get(memberId)?.sessionId === undefined && this.#orphans.strand(memberId),
     });
     this.#membership = new MembershipHost({
+      ...parts,
       directorId,
-      clock,
-      random,
-      logger,
       options: parts.membership,
       sessions: this.#sessions,
       writer: this.#writer,
       readinessChanged: (memberId) => this.#refresh(memberId),
     });
     this.#balancer = new Balancer({ random, registry, policy: config.balancer });
+    this.#credits = new SlotCredits({
+      ...parts,
+      directorId,
+      relays: this.#relays,
+      dispatcher: () => this.#dispatcher,
+      isPublished: (endpoint) => this.#pool.isPublished(endpoint),
+      drainChanged: (memberId) => this.#refresh(memberId),
+      settled: () => this.#pickedAnew(),
+    });
     this.#pool = new WorkerPool({
       clock,
       slowStartMs: config.slowStartMs,
       balancer: this.#balancer,
-      record: (memberId) => this.#view.members.get(memberId),
+      record: (memberId) => this.#credits.asToldBy(this.#view.members.get(memberId)),
       intent: (memberId) => this.#view.intent(memberId),
       local: (memberId) => this.#membership.get(memberId),
       connect: (address, record) => parts.connect(address, record),
       linkChanged: (memberId, up, reason, address) =>
         void this.#membership.apply({ kind: "data-link", memberId, up, reason, address }),
       published: () => this.#published(),
+      links: this.#credits,
     });
     this.#orphans = new Orphans({
       clock,
@@ -153,25 +157,25 @@ export class Director {
     });
     this.#report = new MemberReport(this.#view, this.#membership, this.#pool, this.#orphans, () => clock.monotonicMs());
     this.#drains = new Drains({
-      clock,
-      logger,
-      store,
+      ...parts,
       view: this.#view,
       local: (memberId) => this.#membership.get(memberId),
       record: (memberId) => this.#report.record(memberId),
       ownInFlight: (memberId) => this.#pool.endpoint(memberId)?.inFlight ?? 0,
     });
     this.#shortage = new Shortage(this.#pool, () => this.#report.records());
-    const { queueMax, queueTimeoutMs, attemptsMax } = config;
-    const limits = { queueMax, queueTimeoutMs, attemptsMax, retryBudget: new RetryBudget(clock, config) };
-    const unready = this.#shortage;
-    this.#dispatcher = new Dispatcher({ balancer: this.#balancer, clock, random, unready, ...limits });
-    this.#contracts = new ServiceContracts({
+    this.#dispatcher = new Dispatcher({
+      ...config,
       clock,
-      catalog,
-      store,
+      random,
+      retryBudget: new RetryBudget(clock, config),
+      balancer: this.#balancer,
+      unready: this.#shortage,
+      onWait: () => this.#credits.tellSoon(),
+    });
+    this.#contracts = new ServiceContracts({
+      ...parts,
       view: this.#view,
-      logger,
       members: () => this.#report.records().filter(({ state }) => state !== "dead" && state !== "left"),
       changed: () => this.#relays.settingsChanged(),
     });
@@ -197,6 +201,7 @@ export class Director {
         view: this.#view,
         membership: this.#membership,
         pool: this.#pool,
+        credits: this.#credits,
         balancer: this.#balancer,
       }),
     );
@@ -276,6 +281,7 @@ export class Director {
     server.close();
     this.#end.abort();
     this.#assignments.releaseAll();
+    this.#credits.close();
     this.#pool.close();
     this.#contracts.stop();
     this.#orphans.stop();
@@ -369,14 +375,11 @@ export class Director {
   }
 
   #directorService() {
-    const { config, clock, store, registry, logger } = this.#parts;
+    const { config, clock } = this.#parts;
     return directorService({
+      ...this.#parts,
       directorId: config.directorId,
       clusterId: config.clusterId,
-      clock,
-      logger,
-      store,
-      registry,
       startedAtMs: this.#startedAtMs,
       view: this.#view,
       events: this.#events,

@@ -3,6 +3,7 @@ import { DEFAULT_INTENT } from "../core/member";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import type { ClusterView } from "./cluster-view";
 import type { MembershipHost } from "./membership-host";
+import type { SlotCredits } from "./capacity/slot-credits";
 import type { RelaySource } from "./relays";
 import type { PooledEndpoint, WorkerPool } from "./worker-pool";
 
@@ -10,18 +11,20 @@ export interface RelaySourceParts {
   readonly view: ClusterView;
   readonly membership: MembershipHost;
   readonly pool: WorkerPool;
+  readonly credits: SlotCredits;
   readonly balancer: Balancer<PooledEndpoint>;
   readonly catalog: DescriptorCatalog;
 }
 
 /** What a director lets its relay processes know, read from where it has it. */
-export function relaySource({ view, membership, pool, balancer, catalog }: RelaySourceParts): RelaySource {
+export function relaySource(parts: RelaySourceParts): RelaySource {
+  const { view, membership, pool, credits, balancer, catalog } = parts;
   return {
     memberIds: () =>
       new Set([...view.members.keys(), ...[...membership.members()].map(({ record }) => record.memberId)]),
     facts: (memberId) => {
       const local = membership.get(memberId);
-      const stored = view.members.get(memberId);
+      const stored = credits.asToldBy(view.members.get(memberId));
       const record = stored ?? local?.record;
       if (!record) return undefined;
       const intent = view.intent(memberId);
@@ -36,6 +39,14 @@ export function relaySource({ view, membership, pool, balancer, catalog }: Relay
     policy: () => balancer.policyName,
     idempotentPaths: () => catalog.idempotentPaths,
     resumablePaths: () => catalog.resumablePaths,
-    inFlight: (memberId, calls) => pool.endpoint(memberId)?.setElsewhere(calls, 0),
+    slots: (memberId) => {
+      const { slots = 0 } = view.members.get(memberId) ?? membership.get(memberId)?.record ?? {};
+      return slots === 0 ? undefined : Math.min(slots, credits.usable(memberId));
+    },
+    inFlight: (memberId, calls) => {
+      pool.endpoint(memberId)?.setElsewhere(calls, 0);
+      credits.tellSoon();
+    },
+    queuedChanged: () => credits.tellSoon(),
   };
 }

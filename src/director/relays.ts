@@ -25,8 +25,12 @@ export interface RelaySource {
   idempotentPaths(): readonly string[];
   /** Methods whose streams may be resumed. The same array until they change. */
   resumablePaths(): readonly string[];
+  /** Calls that the director may have on the member at once, in all its processes; `undefined` for no bound. */
+  slots(memberId: string): number | undefined;
   /** All relay processes together have so many calls on the member now. */
   inFlight(memberId: string, calls: number): void;
+  /** Calls wait in a relay process, or do not any more. */
+  queuedChanged(): void;
 }
 
 /** Calls of one member, as counted by all relay processes since the director started. */
@@ -44,12 +48,15 @@ export interface Relays {
   follow(source: RelaySource): void;
   memberChanged(memberId: string): void;
   loadChanged(memberId: string): void;
+  slotsChanged(memberId: string): void;
   /** The policy or the contracts may have changed. */
   settingsChanged(): void;
   /** Resolves when every process acts by all that was told before, or after a second. */
   caughtUp(): Promise<void>;
   calls(): DispatcherCounts;
   memberCalls(memberId: string): MemberCalls;
+  /** Calls that the processes have on the member, or may begin there by what they were told before. */
+  inUse(memberId: string): number;
 }
 
 /** All calls, this process's and those of the relay processes. */
@@ -97,8 +104,10 @@ export const NO_RELAYS: Relays = {
   follow: () => {},
   memberChanged: () => {},
   loadChanged: () => {},
+  slotsChanged: () => {},
   settingsChanged: () => {},
   caughtUp: () => Promise.resolve(),
   calls: () => NO_CALLS,
   memberCalls: () => NO_MEMBER_CALLS,
+  inUse: () => 0,
 };

@@ -36,6 +36,11 @@ export interface WorkerPoolParts {
   linkChanged(memberId: string, up: boolean, reason: string, address: string): void;
   /** Told after each change of what may be picked. */
   published(): void;
+  /** Told of each endpoint, once its connection is being made and once it is not kept any more. */
+  readonly links?: {
+    added(endpoint: PooledEndpoint): void;
+    removed(endpoint: PooledEndpoint): void;
+  };
 }
 
 /** States in which a member may still answer calls, so that its connection is kept. */
@@ -90,6 +95,11 @@ export class WorkerPool {
   /** What was published last: the endpoints that may be picked. */
   get ready(): readonly PooledEndpoint[] {
     return this.#parts.balancer.endpoints;
+  }
+
+  /** Whether it may be picked, if it has a free slot. */
+  isPublished(endpoint: PooledEndpoint): boolean {
+    return this.#published.has(endpoint);
   }
 
   /** The record, the intent or the readiness of a member changed. */
@@ -171,6 +181,7 @@ export class WorkerPool {
       this.#publishIfChanged(memberId);
     });
     this.#tellLink(endpoint);
+    this.#parts.links?.added(endpoint);
   }
 
   /** A member that is new to its home director, but not to this pool, has a connection already: no change will tell of it. */
@@ -182,6 +193,7 @@ export class WorkerPool {
 
   #drop(endpoint: PooledEndpoint): void {
     this.#endpoints.delete(endpoint.memberId);
+    this.#parts.links?.removed(endpoint);
     endpoint.connection.close();
     if (this.#published.has(endpoint)) this.#publication.now();
   }
@@ -189,6 +201,7 @@ export class WorkerPool {
   /** The goodbye of a worker may overtake its last answers, which come on another connection. */
   #letGo(endpoint: PooledEndpoint): void {
     this.#endpoints.delete(endpoint.memberId);
+    this.#parts.links?.removed(endpoint);
     this.#leaving.add(endpoint);
     // It drained before it left, as a rule; a record that is simply gone has not.
     if (this.#published.has(endpoint)) this.#publication.now();

@@ -113,21 +113,23 @@ export class RelayFleet implements Relays {
 
   follow(source: RelaySource): void {
     this.#source = source;
-    for (const memberId of source.memberIds())
-      this.#ledger.setSlots(memberId, source.facts(memberId)?.record.slots ?? 0);
+    for (const memberId of source.memberIds()) this.slotsChanged(memberId);
   }
 
   memberChanged(memberId: string): void {
     for (const handle of this.#handles()) handle.memberChanged(memberId);
-    const facts = this.#source?.facts(memberId);
-    this.#ledger.setSlots(memberId, facts?.record.slots ?? 0);
-    if (facts) return;
+    this.slotsChanged(memberId);
+    if (this.#source?.facts(memberId)) return;
     this.#totals.forget(memberId);
     for (const handle of this.#handles()) handle.forget(memberId);
   }
 
   loadChanged(memberId: string): void {
     for (const handle of this.#handles()) handle.loadChanged(memberId);
+  }
+
+  slotsChanged(memberId: string): void {
+    this.#ledger.setSlots(memberId, this.#source?.slots(memberId));
   }
 
   settingsChanged(): void {
@@ -147,6 +149,10 @@ export class RelayFleet implements Relays {
 
   memberCalls(memberId: string): MemberCalls {
     return this.#totals.member(memberId, this.#handles());
+  }
+
+  inUse(memberId: string): number {
+    return this.#ledger.inUse(memberId);
   }
 
   // ---- Own -------------------------------------------------------------------------------------------------------------
@@ -171,6 +177,7 @@ export class RelayFleet implements Relays {
       tallied: (members) => {
         this.#tallied(members);
         if ((handle.calls?.queued ?? 0) > 0) this.#ledger.divideFor(handle);
+        this.#source?.queuedChanged();
       },
       sharesTaken: (memberIds) => memberIds.forEach((memberId) => this.#ledger.divide(memberId)),
       released: (address) => this.#parts.released(address),

@@ -7,7 +7,7 @@ import { TALLY_EVERY_MS } from "./call-counts";
 import type { FromRelay, MemberTally, Tally, ToRelay } from "./messages";
 import { PendingUpdate } from "./pending-update";
 import type { SlotHolder } from "./slot-ledger";
-import type { SlotClaim } from "./slot-shares";
+import type { SlotClaim } from "../core/slot-shares";
 
 /** The way to a process. `send` never throws: what cannot be sent is lost with the process, and a socket is closed. */
 export interface RelayChannel {

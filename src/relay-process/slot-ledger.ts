@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock";
-import { divideSlots, isStarved, type SlotClaim } from "./slot-shares";
+import { divideSlots, isStarved, type SlotClaim } from "../core/slot-shares";
 
 /** A process among which slots are divided. */
 export interface SlotHolder {
@@ -25,9 +25,9 @@ export class SlotLedger {
     this.#holders = holders;
   }
 
-  /** The member came, went or has other slots now. 0: it has no bound, or is not there. */
-  setSlots(memberId: string, slots: number): void {
-    if (slots === 0) this.#slots.delete(memberId);
+  /** The member came, went or has other slots now. `undefined`: it has no bound, or is not there. */
+  setSlots(memberId: string, slots: number | undefined): void {
+    if (slots === undefined) this.#slots.delete(memberId);
     else this.#slots.set(memberId, slots);
     this.divide(memberId);
   }
@@ -49,8 +49,19 @@ export class SlotLedger {
     }
   }
 
+  /** Calls that the processes have on the member, or may begin by an earlier share. */
+  inUse(memberId: string): number {
+    const claims = this.#holders().map((holder) => holder.claim(memberId));
+    return claims.reduce((sum, claim) => sum + inUseOf(claim), 0);
+  }
+
   /** Calls wait in this process: where it has used up its share it may need a larger one. */
   divideFor(holder: SlotHolder): void {
     for (const memberId of this.#slots.keys()) if (isStarved(holder.claim(memberId))) this.divide(memberId);
   }
+}
+
+/** While calls wait in it, a process uses all that it may. */
+function inUseOf({ share, ceiling, inFlight, queued }: SlotClaim): number {
+  return ceiling > share || queued > 0 ? Math.max(ceiling, inFlight) : inFlight;
 }

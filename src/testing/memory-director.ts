@@ -3,6 +3,7 @@ import type { BalancingPolicy } from "../balancing/picker";
 import { Director, type DirectorConfig } from "../director/director";
 import { membershipDefaults } from "../membership/membership-options";
 import type { Store } from "../store/store";
+import { openCapacity } from "../wire/capacity-stream";
 import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
 import { KEEPALIVE_MS, type HostParts } from "./host-parts";
@@ -49,6 +50,7 @@ export function memoryDirector(
     server: parts.server,
     catalog: new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES)),
     connect: (address) => parts.connect(address, KEEPALIVE_MS),
+    openCapacity,
     newId: () => parts.newId(),
     loopLagMs: () => 0,
   });

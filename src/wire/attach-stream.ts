@@ -1,140 +1,20 @@
 import { AttachServiceDefinition } from "../../generated/heddle/v1/attach";
 import type { DirectorMessage, WorkerMessage } from "../core/attach-messages";
 import type { Connection, IncomingCall } from "../core/call";
-import { endOfError } from "../core/call-end";
-import { CallMetadata } from "../core/call-metadata";
-import { asFabricError, FabricError, messageOf } from "../core/errors";
-import { MessageQueue } from "../core/message-queue";
 import type { MessageStream } from "../core/message-stream";
-import { Status } from "../core/status";
-import { decodeDirectorMessage, decodeWorkerMessage, encodeDirectorMessage, encodeWorkerMessage } from "./attach-codec";
 import { pathOf } from "../rpc/service/service-definition";
+import { decodeDirectorMessage, decodeWorkerMessage, encodeDirectorMessage, encodeWorkerMessage } from "./attach-codec";
+import { acceptStream, openStream } from "./message-streams";
 
 export const ATTACH_PATH = pathOf(AttachServiceDefinition, AttachServiceDefinition.methods.attach);
 
-/**
- * Control messages that wait for a peer which does not read. Beats are small and come once per interval, so this many mean
- * minutes of silence: the stream is broken then, because a control message must not be lost.
- */
-const WAITING_MAX = 256;
-
-/** Counts what a peer has not taken yet. */
-class Backlog {
-  #waiting = 0;
-  #emptied: (() => void)[] = [];
-
-  /** False when there is no room for one more. */
-  add(): boolean {
-    this.#waiting += 1;
-    return this.#waiting <= WAITING_MAX;
-  }
-
-  clear(): void {
-    this.#waiting = 0;
-    for (const resolve of this.#emptied.splice(0)) resolve();
-  }
-
-  empty(): Promise<void> {
-    if (this.#waiting === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#emptied.push(resolve));
-  }
-}
-
 /** The worker's end: opens the Attach stream on a connection to a director. */
 export function openAttach(connection: Connection): MessageStream<DirectorMessage, WorkerMessage> {
-  const incoming = new MessageQueue<DirectorMessage>();
-  const backlog = new Backlog();
-  let over = false;
-  const call = connection.start(
-    { path: ATTACH_PATH, metadata: new CallMetadata() },
-    {
-      headers: () => {},
-      message: (bytes) => {
-        const message = decodeOrFail(decodeDirectorMessage, bytes, (error) => {
-          incoming.fail(error);
-          call.cancel();
-        });
-        if (message) incoming.push(message);
-      },
-      drained: () => backlog.clear(),
-      ended: (end) => {
-        over = true;
-        backlog.clear();
-        if (end.error) incoming.fail(end.error);
-        else incoming.end();
-      },
-    },
-  );
-  return {
-    incoming,
-    send: (message) => {
-      if (over) return false;
-      if (call.send(encodeWorkerMessage(message)) || backlog.add()) return true;
-      call.cancel();
-      return false;
-    },
-    drained: () => backlog.empty(),
-    end: () => call.halfClose(),
-    abort: () => call.cancel(),
-  };
+  return openStream(connection, ATTACH_PATH, { decode: decodeDirectorMessage, encode: encodeWorkerMessage });
 }
 
 /** The director's end of an Attach stream that a worker opened. */
 export function acceptAttach(call: IncomingCall): MessageStream<WorkerMessage, DirectorMessage> {
-  const backlog = new Backlog();
-  let over = false;
-  const finish = (error?: FabricError) => {
-    if (over) return;
-    over = true;
-    backlog.clear();
-    call.finish(error ? endOfError(error) : { status: Status.OK, message: "", trailers: new CallMetadata() });
-  };
-  const incoming = new MessageQueue<WorkerMessage>();
-  call.listen({
-    message: (bytes) => {
-      const message = decodeOrFail(decodeWorkerMessage, bytes, (error) => {
-        incoming.fail(error);
-        finish(error);
-      });
-      if (message) incoming.push(message);
-    },
-    halfClosed: () => incoming.end(),
-    drained: () => backlog.clear(),
-    cancelled: () => {
-      over = true;
-      backlog.clear();
-      incoming.fail(new FabricError("WORKER_LOST", "the Attach stream broke"));
-    },
-  });
-  return {
-    incoming,
-    send: (message) => {
-      if (over) return false;
-      if (call.send(encodeDirectorMessage(message)) || backlog.add()) return true;
-      const error = new FabricError("PROTOCOL_VIOLATION", `the worker left ${WAITING_MAX} messages unread`);
-      incoming.fail(error);
-      finish(error);
-      return false;
-    },
-    drained: () => backlog.empty(),
-    end: () => finish(),
-    abort: (error) => {
-      const reason = asFabricError(error, "PROTOCOL_VIOLATION");
-      incoming.fail(reason);
-      finish(reason);
-    },
-  };
-}
-
-function decodeOrFail<T>(
-  decode: (bytes: Uint8Array) => T | undefined,
-  bytes: Uint8Array,
-  fail: (error: FabricError) => void,
-): T | undefined {
-  try {
-    return decode(bytes);
-  } catch (error) {
-    fail(new FabricError("PROTOCOL_VIOLATION", `a message cannot be decoded: ${messageOf(error)}`, { cause: error }));
-    return undefined;
-  }
+  const codec = { decode: decodeWorkerMessage, encode: encodeDirectorMessage };
+  return acceptStream(call, codec, { peer: "worker", stream: "Attach" });
 }

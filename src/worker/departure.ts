@@ -19,7 +19,7 @@ export interface DepartureParts {
   goodbye(reason: string, withinMs: number): Promise<void>;
 }
 
-/** How long a stopping worker waits for its director to confirm that it picks it no more, and to take its goodbye. */
+/** How long a stopping worker waits for its directors to confirm that they pick it no more, and for its own to take its goodbye. */
 export const FAREWELL_MS = 1_000;
 
 /**

@@ -6,9 +6,11 @@ import { FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { Load, Resources, Tags } from "../core/member";
 import type { Random } from "../core/random";
+import { acceptCapacity, CAPACITY_PATH } from "../wire/capacity-stream";
 import { Admission } from "./admission";
 import { AttachLoop, type AttachLink } from "./attach-loop";
 import type { SessionHost, Welcome } from "./attach-session";
+import { Capacity } from "./capacity/capacity";
 import { simulateFailures } from "./failure-simulation";
 import { KeyedCalls, type KeyedCallsBounds } from "./keyed-calls";
 import { probe } from "./prober";
@@ -85,6 +87,7 @@ export class Worker {
   readonly #parts: WorkerParts;
   readonly #admission: Admission;
   readonly #keyed: KeyedCalls;
+  readonly #capacity: Capacity;
   readonly #loop: AttachLoop;
   readonly #stop = new AbortController();
   readonly #refusals = new Map<RefusalCause, FabricError>();
@@ -110,6 +113,7 @@ export class Worker {
     this.#parts = parts;
     this.#admission = new Admission(parts.config.slots, this.#drainSignal);
     const { clock, random, logger, config } = parts;
+    this.#capacity = new Capacity({ clock, logger, slots: config.slots, inFlight: () => this.#admission.inFlight });
     this.#operatorDrain = new OperatorDrain({
       clock,
       logger,
@@ -230,6 +234,7 @@ export class Worker {
     for (const service of this.#served.services) {
       for (const [path, run] of service.methods) server.handle(path, (call) => this.#keyed.serve(call, run));
     }
+    server.handle(CAPACITY_PATH, (call) => void this.#capacity.serve(acceptCapacity(call)));
     logger.info(`🔌 Binding server to ${config.address}...`);
     const bound = await server.listen(config.address, "WORKER_ADDR");
     logger.info(`✅ Server bound successfully to ${bound}`);
@@ -248,9 +253,12 @@ export class Worker {
       logger,
       label: config.label,
       admission: this.#admission,
-      outOfRouting: (why) => this.#loop.session?.announceDrain(why) ?? Promise.resolve(),
+      outOfRouting: async (why) => {
+        await Promise.all([this.#loop.session?.announceDrain(why), this.#capacity.withdraw()]);
+      },
       closeToCallers: () => {
         this.#isLeaving = true;
+        this.#capacity.close();
         this.#tellServing();
         return server?.drain() ?? Promise.resolve();
       },

@@ -108,6 +108,8 @@ describe("The relay processes of a director", () => {
   let processes: FakeProcess[];
   let members: Map<string, MemberFacts>;
   let inFlight: Map<string, number>;
+  /** Of members that do not let the director use all their slots. */
+  let granted: Map<string, number>;
   let released: string[];
   let fleet: RelayFleet;
 
@@ -116,6 +118,7 @@ describe("The relay processes of a director", () => {
     processes = [];
     members = new Map([["a", factsOf("a")]]);
     inFlight = new Map();
+    granted = new Map();
     released = [];
     fleet = new RelayFleet({
       clock,
@@ -137,7 +140,9 @@ describe("The relay processes of a director", () => {
       policy: () => "random",
       idempotentPaths: () => [],
       resumablePaths: () => [],
+      slots: (memberId) => granted.get(memberId) ?? (members.get(memberId)?.record.slots || undefined),
       inFlight: (memberId, calls) => void inFlight.set(memberId, calls),
+      queuedChanged: () => {},
     });
   });
 

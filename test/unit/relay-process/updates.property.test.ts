@@ -46,7 +46,9 @@ class Model implements RelaySource {
   policy = () => this.currentPolicy;
   idempotentPaths = () => this.paths;
   resumablePaths = () => this.resumed;
+  slots = () => undefined;
   inFlight = () => {};
+  queuedChanged = () => {};
 }
 
 type Step = (model: Model, pending: PendingUpdate) => void;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { divideSlots, type SlotClaim } from "../../../src/relay-process/slot-shares";
+import { divideSlots, type SlotClaim } from "../../../src/core/slot-shares";
 
 // A failure prints its seed and path: put them into RUNS to replay it.
 const RUNS: fc.Parameters<unknown> = { numRuns: 500 };
