@@ -4,6 +4,7 @@ import { clientSettings } from "../config/client-settings";
 import { directorSettings } from "../config/director-settings";
 import type { Environment } from "../config/setting";
 import { workerSettings } from "../config/worker-settings";
+import { addNodesCommands, type Operate } from "./nodes-commands";
 import { addSettingFlags, withFlags } from "./setting-flags";
 
 /** A contract without generated code: `heddle worker --proto … --handlers …`. */
@@ -28,6 +29,8 @@ export interface Roles {
   worker(env: Environment, proto: ProtoWorker | undefined): Promise<number>;
   client(env: Environment): Promise<number>;
   attach(env: Environment, target: AttachTarget): Promise<number>;
+  /** Runs a command of an operator, which asks something of the cluster and ends. */
+  operate: Operate;
 }
 
 interface Flags {
@@ -91,5 +94,6 @@ export function heddleProgram(roles: Roles, env: Environment, version: string, d
       done(await roles.attach(withFlags(env, workerSettings, flags), target));
     });
 
+  addNodesCommands(program, roles.operate, env, done);
   return program;
 }

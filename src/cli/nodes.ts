@@ -1,0 +1,149 @@
+import type { IntentKind } from "../core/member";
+import { FabricError } from "../core/errors";
+import { Status } from "../core/status";
+import type { FabricClient } from "../client/fabric-client";
+import type { WireMember } from "../wire/contract";
+import { intentKindFromWire, intentKindToWire, stateFromWire } from "../wire/member-codec";
+import { CommandError, EXIT, paint, table, type Terminal } from "./terminal";
+
+/** The director's own service, through whichever director answers. */
+export type Operator = FabricClient["director"];
+
+export interface NodesParts {
+  readonly operator: Operator;
+  readonly terminal: Terminal;
+}
+
+/** Longest wait for one answer of a director. */
+export const ANSWER_TIMEOUT_MS = 10_000;
+/** Candidates that an error names. */
+const NAMED_MAX = 8;
+
+/** `heddle nodes ls`. */
+export async function listNodes({ operator, terminal }: NodesParts, json: boolean): Promise<number> {
+  const members = await membersOf(operator);
+  if (json) {
+    terminal.out(JSON.stringify(members.map(plainMember), undefined, 2));
+    return EXIT.ok;
+  }
+  if (members.length === 0) {
+    terminal.out("no nodes");
+    terminal.err("Try: heddle worker");
+    return EXIT.ok;
+  }
+  const rows = members.map((member) => {
+    const { id, state, intent, ready, inFlight, slots, address, home, notReadyReason } = plainMember(member);
+    const calls = `${inFlight}/${slots === 0 ? "-" : slots}`;
+    return [id, state, intent, ready ? "yes" : "no", calls, address, home, notReadyReason];
+  });
+  const [head, ...lines] = table([
+    ["NODE", "STATE", "INTENT", "READY", "CALLS", "ADDRESS", "HOME", "WHY NOT"],
+    ...rows,
+  ]);
+  terminal.out(paint(terminal, "dim", head!));
+  members.forEach(({ ready }, index) => terminal.out(ready ? lines[index]! : paint(terminal, "yellow", lines[index]!)));
+  return EXIT.ok;
+}
+
+export interface IntentOrder {
+  /** Or a beginning of the id that no other has. */
+  readonly node: string;
+  readonly kind: IntentKind;
+  readonly reason: string;
+  readonly setBy: string;
+  readonly json: boolean;
+}
+
+const DONE: Readonly<Record<IntentKind, string>> = {
+  serving: "takes calls again",
+  cordoned: "gets no new calls; those it has go on. Undo: heddle nodes uncordon",
+  draining: "is draining. Watch: heddle nodes drain",
+  maintenance: "is out for maintenance. Undo: heddle nodes resume",
+  standby: "is used only when no other is ready. Undo: heddle nodes resume",
+};
+
+/** `heddle nodes cordon`, `uncordon`, `resume`. */
+export async function setIntent({ operator, terminal }: NodesParts, order: IntentOrder): Promise<number> {
+  const { kind, reason, setBy, json } = order;
+  const memberId = await resolveNode(operator, order.node);
+  const { member } = await operator.setIntent(
+    { memberId, kind: intentKindToWire(kind), reason, setBy },
+    { timeoutMs: ANSWER_TIMEOUT_MS },
+  );
+  if (json) terminal.out(JSON.stringify(member && plainMember(member)));
+  else terminal.out(`${memberId} ${DONE[kind]}${DONE[kind].includes(": heddle") ? ` ${memberId}` : ""}`);
+  return EXIT.ok;
+}
+
+/** The one node of this id, or whose id alone begins so. @throws CommandError */
+export async function resolveNode(operator: Operator, node: string): Promise<string> {
+  const ids = (await membersOf(operator)).map(({ memberId }) => memberId);
+  if (ids.includes(node)) return node;
+  const matching = ids.filter((id) => id.startsWith(node));
+  const [only] = matching;
+  if (only !== undefined && matching.length === 1) return only;
+  if (only !== undefined) {
+    const message = `"${node}" is the beginning of ${matching.length} nodes: ${named(matching)}`;
+    throw new CommandError(EXIT.usage, message, `the same with more of the id, such as ${only}`);
+  }
+  const known = ids.length === 0 ? "there are none" : `there are ${named(ids)}`;
+  throw new CommandError(EXIT.notFound, `no node's id is or begins with "${node}": ${known}`, "heddle nodes ls");
+}
+
+/** How a command ends that failed, in words and with its exit code. */
+export function reportFailure(terminal: Terminal, error: unknown): number {
+  const { exitCode, message, next } = error instanceof CommandError ? error : commandErrorOf(error);
+  terminal.err(`${paint(terminal, "red", "error:")} ${message}`);
+  terminal.err(`Try: ${next}`);
+  return exitCode;
+}
+
+function commandErrorOf(error: unknown): CommandError {
+  if (!(error instanceof FabricError)) throw error;
+  const { code, status, message } = error;
+  const ask = "heddle director, or name one that runs: --directors host:port (DIRECTOR_ADDR)";
+  if (code === "DIRECTOR_UNREACHABLE") return new CommandError(EXIT.failed, message, ask);
+  if (status === Status.DEADLINE_EXCEEDED) return new CommandError(EXIT.timeout, message, ask);
+  if (status === Status.NOT_FOUND) return new CommandError(EXIT.notFound, message, "heddle nodes ls");
+  if (status === Status.INVALID_ARGUMENT) return new CommandError(EXIT.usage, message, "heddle nodes --help");
+  if (status === Status.UNAUTHENTICATED || status === Status.PERMISSION_DENIED) {
+    return new CommandError(EXIT.denied, message, "the same with a certificate that the director takes (HEDDLE_TLS_*)");
+  }
+  return new CommandError(EXIT.failed, message, "the same again, or heddle nodes ls");
+}
+
+async function membersOf(operator: Operator): Promise<readonly WireMember[]> {
+  const { members } = await operator.listMembers({}, { timeoutMs: ANSWER_TIMEOUT_MS });
+  return members;
+}
+
+function named(ids: readonly string[]): string {
+  const more = ids.length > NAMED_MAX ? `, and ${ids.length - NAMED_MAX} more` : "";
+  return `${ids.slice(0, NAMED_MAX).join(", ")}${more}`;
+}
+
+/** A node as `--json` shows it. Keys stay as they are; new ones may come. */
+function plainMember(member: WireMember) {
+  const { memberId: id, label, address, ready, notReadyReason, slots, version, role, services, tags } = member;
+  const { kind, reason = "", setBy = "", setAtUnixMs = 0n } = member.intent ?? {};
+  return {
+    id,
+    label,
+    address,
+    state: stateFromWire(member.state) ?? "unknown",
+    intent: (kind === undefined ? undefined : intentKindFromWire(kind)) ?? "serving",
+    reason,
+    setBy,
+    setAtUnixMs: Number(setAtUnixMs),
+    ready,
+    notReadyReason,
+    // At its home director what the worker counts; elsewhere what the answering director has in flight.
+    inFlight: Math.max(member.load?.inFlight ?? 0, member.directorInFlight),
+    slots,
+    role,
+    version,
+    services,
+    tags: Object.fromEntries(tags),
+    home: member.homeDirectorId,
+  };
+}

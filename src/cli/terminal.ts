@@ -1,0 +1,42 @@
+/** Where a command writes. Results go to standard output, everything else beside them. */
+export interface Terminal {
+  out(line: string): void;
+  err(line: string): void;
+  /** Whether `out` leads to a terminal that shows colours (NO_COLOR: no-color.org). */
+  readonly coloured: boolean;
+}
+
+/** Exit codes of commands that ask something of the cluster. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, denied: 4, timeout: 5, interrupted: 130 } as const;
+
+const COLOURS = { red: 31, green: 32, yellow: 33, dim: 2 } as const;
+
+export function paint(terminal: Terminal, colour: keyof typeof COLOURS, text: string): string {
+  return terminal.coloured ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
+}
+
+/** Columns of equal width; the last is as long as it is. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** What a command cannot do, with its exit code and the next command to try. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+  readonly next: string;
+
+  constructor(exitCode: number, message: string, next: string) {
+    super(message);
+    this.exitCode = exitCode;
+    this.next = next;
+  }
+}
