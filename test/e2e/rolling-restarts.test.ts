@@ -85,7 +85,7 @@ describe("rolling restarts under load", () => {
   it("on the embedded store: every worker fails no call, nor does its only director for clients that wait for it", async () => {
     await start("the embedded store", 1, ["a", "b"]);
     const loads = (["proxy", "direct"] as const).map(
-      (mode) => new LedgerLoad(mode, ledgerOf(cluster.connect({ mode }))),
+      (mode) => new LedgerLoad(mode, ledgerOf(cluster.connect({ mode }), { waitForReady: true })),
     );
     for (let round = 1; round <= ROUNDS; round += 1) {
       await restartWorkers(loads);

@@ -1,11 +1,11 @@
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
-import type { Client} from "@grpc/grpc-js";
+import type { Client } from "@grpc/grpc-js";
 import { credentials, makeClientConstructor } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 
-import type { FabricClient } from "../../src/api/client";
+import type { CallOptions, FabricClient } from "../../src/api/client";
 import { messageOf } from "../../src/core/errors";
 import { MessageQueue } from "../../src/core/message-queue";
 import { eventually } from "./processes";
@@ -29,12 +29,14 @@ export interface LedgerCaller {
   close(): void;
 }
 
-export function ledgerOf(client: FabricClient): LedgerCaller {
-  const typed = client.client(protoDefinition(PROTO_FILE)) as unknown as LedgerCaller;
+export function ledgerOf(client: FabricClient, options: { readonly waitForReady?: boolean } = {}): LedgerCaller {
+  const typed = client.client(protoDefinition(PROTO_FILE)) as unknown as {
+    append(entry: Entry, options: CallOptions): Promise<{ text: string }>;
+    chat(entries: AsyncIterable<Entry>, options: CallOptions): AsyncIterable<{ text: string }>;
+  };
   return {
-    append: (entry) =>
-      (typed.append as (e: Entry, o: object) => Promise<{ text: string }>)(entry, { timeoutMs: 20_000 }),
-    chat: (entries) => typed.chat(entries),
+    append: (entry) => typed.append(entry, { timeoutMs: 20_000, ...options }),
+    chat: (entries) => typed.chat(entries, options),
     close: () => {},
   };
 }
