@@ -96,7 +96,7 @@ export const drainTimeoutMs: Setting<number> = durationMs("HEDDLE_DRAIN_TIMEOUT_
   default: 30_000,
   min: 0,
   max: 3_600_000,
-  doc: "How long calls in flight may go on after SIGTERM or a drain before they are ended. Keep it under the supervisor's own patience (Kubernetes: 30 s), or the process is killed in the middle.",
+  doc: "How long calls in flight may go on after SIGTERM before they are ended. A drain by an operator has a deadline of its own. Keep it under the supervisor's own patience (Kubernetes: 30 s), or the process is killed in the middle.",
 });
 
 export const reconnectMaxMs: Setting<number> = durationMs("HEDDLE_RECONNECT_MAX_MS", {
