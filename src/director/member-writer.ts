@@ -119,6 +119,12 @@ export class MemberWriter {
   async #commit(memberId: string, wanted: Wanted): Promise<number | undefined> {
     const { store, view } = this.#parts;
     const key = KEYS.member(memberId);
+    const shown = view.members.get(memberId);
+    if (wanted && shown && isLater(shown, wanted)) {
+      // To be based on it would be to write over it.
+      this.#parts.released(memberId); // W3
+      return view.modRevision(key);
+    }
     let known = Math.max(this.#revisions.get(memberId) ?? 0, view.modRevision(key));
     for (;;) {
       const condition = known === 0 ? { key, createRevision: 0 } : { key, modRevision: known };

@@ -1,5 +1,5 @@
 import { FabricError } from "../core/errors";
-import type { MemberIdentity, MemberRecord } from "../core/member";
+import { isLater, type MemberIdentity, type MemberRecord } from "../core/member";
 import type { TrackedMember } from "./tracked-member";
 
 /** What an attach is, compared with what is known of the member. */
@@ -45,6 +45,8 @@ export function admit(identity: MemberIdentity, sessionId: string, holder: Holde
   if (known.state === "dead" || known.state === "left") {
     return refuse(stale(identity, `that life is ${known.state} (${known.stateReason})`)); // M2
   }
+  // A Hello that was read late: the worker gave this director up meanwhile, and went to another.
+  if (isLater(known, identity)) return refuse(overtaken(identity, known));
   // An address belongs to a life: the same incarnation elsewhere is somebody else.
   if (elsewhere) return refuse(duplicate(identity, known));
   // An agent of ours takes over from reports.
@@ -61,6 +63,11 @@ function stale(identity: MemberIdentity, why: string): FabricError {
     `${identity.memberId} at ${identity.address} attaches with incarnation ${identity.incarnation}, but ${why}: ` +
       "attach again with a higher incarnation",
   );
+}
+
+function overtaken({ memberId, attachment = 0 }: MemberIdentity, known: MemberRecord): FabricError {
+  const later = `number ${known.attachment ?? 0} is known, at director ${known.homeDirectorId}`;
+  return new FabricError("SESSION_REPLACED", `Attach stream number ${attachment} of ${memberId} is over: ${later}`);
 }
 
 function secondHello(identity: MemberIdentity): FabricError {

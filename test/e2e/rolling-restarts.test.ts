@@ -3,7 +3,14 @@ import { join } from "node:path";
 
 import type { FabricClient } from "../../src/api/client";
 import { Cluster, type Started, type StoreName } from "../support/cluster";
-import { LEDGER_WORKER, LedgerLoad, ledgerOf, stockLedger, type LedgerReport } from "../support/ledger-load";
+import {
+  LEDGER_WORKER,
+  LedgerLoad,
+  ledgerOf,
+  stockLedger,
+  type LedgerCaller,
+  type LedgerReport,
+} from "../support/ledger-load";
 
 /** One is enough to catch what fails each time; more are for hunting what fails seldom. */
 const ROUNDS = Number(process.env["ROLLING_ROUNDS"] ?? "1");
@@ -17,6 +24,7 @@ describe("rolling restarts under load", () => {
   let workers: Started[];
   let operator: FabricClient;
   let labels: readonly string[];
+  const running: LedgerLoad[] = [];
 
   const startWorker = (label: string, address?: string) =>
     cluster.worker(label, { ...(address ? { address } : {}), env: { LEDGER_FILE: file }, args: LEDGER_WORKER });
@@ -27,7 +35,7 @@ describe("rolling restarts under load", () => {
       expect(await process.stop(30_000)).toEqual({ code: 0, signal: null });
       workers[index] = await startWorker(label, address);
       await cluster.whenReady(operator, labels);
-      await Promise.all(loads.map((load) => load.more(5)));
+      await Promise.all(loads.map((each) => each.more(5)));
     }
   };
 
@@ -37,7 +45,7 @@ describe("rolling restarts under load", () => {
       expect(await process.stop(30_000)).toEqual({ code: 0, signal: null });
       directors[index] = await cluster.director({ address });
       await cluster.whenReady(operator, labels);
-      await Promise.all(loads.map((load) => load.more(5)));
+      await Promise.all(loads.map((each) => each.more(5)));
     }
   };
 
@@ -52,7 +60,17 @@ describe("rolling restarts under load", () => {
     await cluster.whenReady(operator, labels);
   };
 
-  afterEach(() => cluster.close());
+  /** A load that ends with the test at the latest. */
+  const load = (name: string, caller: LedgerCaller) => {
+    const begun = new LedgerLoad(name, caller);
+    running.push(begun);
+    return begun;
+  };
+
+  afterEach(async () => {
+    for (const each of running.splice(0)) void each.stop();
+    await cluster.close();
+  });
 
   /** No call failed, and each that was answered ran exactly once. */
   const expectAllWell = async (reports: readonly LedgerReport[]) => {
@@ -65,32 +83,30 @@ describe("rolling restarts under load", () => {
 
   it("on etcd: every worker, then every director, fails no call of any client, and runs none twice", async () => {
     await start("etcd", 3, ["a", "b", "c", "d"]);
-    const loads = (["proxy", "direct", "auto"] as const).map(
-      (mode) => new LedgerLoad(mode, ledgerOf(cluster.connect({ mode }))),
-    );
+    const loads = (["proxy", "direct", "auto"] as const).map((mode) => load(mode, ledgerOf(cluster.connect({ mode }))));
     const reports: LedgerReport[] = [];
     for (let round = 1; round <= ROUNDS; round += 1) {
       // Through the third director, which goes last: a stock client tries nothing again.
-      const stock = new LedgerLoad(`stock${round}`, stockLedger(directors[2]!.address));
-      await Promise.all([...loads, stock].map((load) => load.more(5)));
+      const stock = load(`stock${round}`, stockLedger(directors[2]!.address));
+      await Promise.all([...loads, stock].map((each) => each.more(5)));
       await restartWorkers([...loads, stock]);
       await restartDirectors([0, 1], [...loads, stock]);
       reports.push(await stock.stop());
       await restartDirectors([2], loads);
     }
-    reports.push(...(await Promise.all(loads.map((load) => load.stop()))));
+    reports.push(...(await Promise.all(loads.map((each) => each.stop()))));
     await expectAllWell(reports);
   });
 
   it("on the embedded store: every worker fails no call, nor does its only director for clients that wait for it", async () => {
     await start("the embedded store", 1, ["a", "b"]);
-    const loads = (["proxy", "direct"] as const).map(
-      (mode) => new LedgerLoad(mode, ledgerOf(cluster.connect({ mode }), { waitForReady: true })),
+    const loads = (["proxy", "direct"] as const).map((mode) =>
+      load(mode, ledgerOf(cluster.connect({ mode }), { waitForReady: true })),
     );
     for (let round = 1; round <= ROUNDS; round += 1) {
       await restartWorkers(loads);
       await restartDirectors([0], loads);
     }
-    await expectAllWell(await Promise.all(loads.map((load) => load.stop())));
+    await expectAllWell(await Promise.all(loads.map((each) => each.stop())));
   });
 });

@@ -58,7 +58,7 @@ describe("heddle nodes", () => {
     command: (parts: Parameters<typeof drainNode>[0]) => Promise<number>,
     terminal = new Lines(),
   ): Promise<readonly [number, ...string[]]> => {
-    const operator = director.rpc as unknown as Operator;
+    const operator = director.rpc;
     const parts = { operator, terminal, clock: cluster.clock, interrupted: interrupt.signal };
     const code = await cluster.outcome(command(parts).catch((error: unknown) => reportFailure(terminal, error)));
     return [code, ...terminal.lines];

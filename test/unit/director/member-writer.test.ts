@@ -102,6 +102,15 @@ describe("MemberWriter", () => {
     expect(view.members.get("w1")?.homeDirectorId).toBe("d2");
   });
 
+  it("W3 writes nothing over a later stream of the same life that the watch has brought, and lets the member go", async () => {
+    const { clock, inner, writer, released, stored } = await open();
+    await inner.put(KEYS.member("w1"), encodeRecord(record("w1", { homeDirectorId: "d2", attachment: 3 })));
+    await clock.advance(10);
+    writer.put(record("w1", { attachment: 2, state: "suspect" }));
+    await clock.advance(10);
+    expect([(await stored("w1"))?.homeDirectorId, released, writer.pending]).toEqual(["d2", ["w1"], 0]);
+  });
+
   it("W2 loses nothing when answers are lost", async () => {
     const { clock, store, writer, stored } = await open();
     store.faults = { ...NO_FAULTS, loseAnswerRatio: 0.5, delayMaxMs: 20 };

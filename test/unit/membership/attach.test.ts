@@ -36,6 +36,17 @@ describe("R-02 who may attach", () => {
     expect(rig.view("w").sessionId).toBe("session-1");
   });
 
+  test("a Hello of a stream that the worker gave up for a later one, at another director, is refused and changes nothing", () => {
+    const rig = new MembershipRig();
+    const home = new MembershipRig();
+    home.attach("w", { incarnation: 7, attachment: 3 });
+    const stored = home.view("w").record;
+    const late = rig.attach("w", { incarnation: 7, attachment: 2 }, { stored });
+    expect(only(late, "refused")).toMatchObject([{ error: { code: "SESSION_REPLACED" } }]);
+    expect(kindsOf(late)).toEqual(["refused"]);
+    expect(kindsOf(rig.attach("w", { incarnation: 7, attachment: 4 }, { stored }))).toContain("transition");
+  });
+
   test("the same life resumes after its link flapped, and nobody is told to leave", () => {
     const rig = new MembershipRig();
     rig.join("w");
