@@ -1,7 +1,7 @@
 import { heddleProgram, type Roles } from "../../../src/cli/program";
 import { drainNode, type DrainOptions } from "../../../src/cli/drain-node";
 import { formatDuration, parseDuration } from "../../../src/cli/duration";
-import { listNodes, reportFailure, setIntent, type Operator } from "../../../src/cli/nodes";
+import { listNodes, reportFailure, setIntent } from "../../../src/cli/nodes";
 import type { Terminal } from "../../../src/cli/terminal";
 import { MemoryCluster, type RunningDirector } from "../../../src/testing/memory-cluster";
 import { ComputeServiceDefinition } from "../../../src/wire/contract";
