@@ -3,7 +3,15 @@ export * from "./client";
 export { createDirector, type Director, type DirectorOptions } from "./director";
 export { createWorker, grpcJsService, runWorker, service } from "./worker";
 export type { PeerCertificate, ServerInterceptor, ServiceOptions, Worker, WorkerOptions } from "./worker";
-export type { CallContext, GrpcJsDefinition, GrpcJsMethod, Handler, Handlers, MountedService } from "./worker";
+export type {
+  CallContext,
+  GrpcJsDefinition,
+  GrpcJsMethod,
+  Handler,
+  Handlers,
+  MountedService,
+  ResumePosition,
+} from "./worker";
 export type { Endpoint } from "../balancing/endpoint";
 export type { BalancingPolicy, Picker, PickRequest, PickResult } from "../balancing/picker";
 export type { Random } from "../core/random";

@@ -18,6 +18,7 @@ export type { MemberEvent } from "../core/attach-messages";
 export type { PeerCertificate } from "../core/call";
 export type { ServerInterceptor } from "../rpc/service/server-interceptors";
 export type { CallContext } from "../rpc/service/call-context";
+export type { ResumePosition } from "../core/resume-position";
 export type { Handler, Handlers, MountedService } from "../rpc/service/service-handlers";
 export { grpcJsService, type GrpcJsDefinition, type GrpcJsMethod } from "../wire/grpc-js-service";
 export { rawDefinition, type RawDefinition, type RawMethod } from "../rpc/service/raw-definition";

@@ -14,7 +14,7 @@ const NUMBERS = protoDefinition(PROTO);
 
 /** Where handlers run, and over what: resumption is the same everywhere. */
 const WORKERS: Readonly<Record<string, NonNullable<StartOptions["env"]>>> = {
-  plain: {},
+  compressing: { HEDDLE_WORKER_COMPRESSION: "gzip" },
   threads: { WORKER_THREADS: "1" },
   "grpc-js": { HEDDLE_TRANSPORT: "grpc-js" },
 };
@@ -28,7 +28,7 @@ interface Numbered {
 type Numbers = Record<"count" | "sum", (request: unknown, options?: object) => AsyncIterable<Numbered>>;
 
 const LENGTH = 150;
-const REQUEST = { to: LENGTH, pauseMs: 30 };
+const REQUEST = { to: LENGTH, pauseMs: 30, paddingBytes: 2_000 };
 const upTo = (to: number) => Array.from({ length: to }, (_, index) => index + 1);
 const sumTo = (n: number) => (n * (n + 1)) / 2;
 

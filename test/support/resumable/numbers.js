@@ -14,7 +14,8 @@ exports.numbers = (pause) => {
     }
   }
 
-  async function* sum({ to, pauseMs }, context) {
+  async function* sum({ to, pauseMs, paddingBytes }, context) {
+    const padding = Buffer.alloc(paddingBytes);
     const { resume } = context;
     let [value, total] = [0, 0];
     if (resume?.checkpoint) {
@@ -34,7 +35,7 @@ exports.numbers = (pause) => {
         state.writeInt32BE(total, 4);
         context.checkpoint(state);
       }
-      yield { value, sum: total };
+      yield { value, sum: total, padding };
     }
   }
 
