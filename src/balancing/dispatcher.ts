@@ -67,6 +67,11 @@ export class Dispatcher<E extends Endpoint> {
     this.#unsubscribe = balancer.onPublish(() => this.#parts.sweep.wake());
   }
 
+  /** What attempts that whoever uses the dispatcher makes by itself should draw on, too. */
+  get retryBudget(): RetryBudget {
+    return this.#parts.budget;
+  }
+
   get counts(): DispatcherCounts {
     return { ...this.#parts.tally, queued: this.#parts.queue.size };
   }

@@ -14,6 +14,7 @@ import { HEDDLE_KEYS, withServer } from "../core/heddle-metadata";
 import type { Dispatch, DispatchedCall, DispatchRequest } from "./dispatch";
 import type { Dispatcher } from "./dispatcher";
 import type { Endpoint } from "./endpoint";
+import type { LegPlaces } from "./hedged-call";
 import { KeyedAttempts, type LivingEndpoint, type Repeat } from "./keyed-attempts";
 import { pushbackOf } from "./retry-rules";
 import { CHUNK_OVERHEAD_BYTES, keepable, type RetryMemory } from "./retry-memory";
@@ -35,6 +36,8 @@ export interface ForwardPlan<E extends ConnectedEndpoint> {
   readonly retryBufferBytes: number;
   /** Shared by all calls: while it is full none keeps what it can do without. */
   readonly retryMemory: RetryMemory;
+  /** Of a leg of a call that is hedged. */
+  readonly places?: LegPlaces;
 }
 
 /**
@@ -121,6 +124,7 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
   }
 
   attempt(endpoint: E, number: number, timeoutMs: number | undefined): void {
+    if (this.#plan.places !== undefined) takePlace(this.#plan.places, endpoint.memberId);
     this.#attempts = number;
     this.#servedBy = endpoint.memberId;
     const { path, source, compression } = this.#call;
@@ -223,6 +227,12 @@ class ForwardedCall<E extends ConnectedEndpoint> implements IncomingListener, Di
     const isNamed = error.code === "REMOTE" || trailers.text(HEDDLE_KEYS.error) !== undefined;
     return isNamed ? this.#lastEnd : endOfError(error);
   }
+}
+
+/** @throws FabricError CANCELLED, which says nothing of the worker, where the leg may not go */
+function takePlace({ taken, mustDiffer }: LegPlaces, memberId: string): void {
+  if (mustDiffer && taken.has(memberId)) throw new FabricError("CANCELLED", "there is no other worker to hedge on");
+  taken.add(memberId);
 }
 
 /** What a worker says of one attempt, on its way to the caller. */

@@ -1,6 +1,8 @@
 import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
-import { forwardCall } from "../balancing/forward-call";
+import { forwardCall, type ForwardPlan } from "../balancing/forward-call";
+import { hedged } from "../balancing/hedge-request";
+import { LatencyQuantiles } from "../balancing/latency-quantile";
 import type { BalancingPolicy } from "../balancing/picker";
 import type { PolicyRegistry } from "../balancing/policy-registry";
 import { resumedCall } from "../balancing/resumed-call";
@@ -83,6 +85,7 @@ export class FabricClient {
   readonly #interceptors: readonly ClientInterceptor[];
   /** One for all calls, whichever way they go. */
   readonly #retryBudget: RetryBudget;
+  readonly #latencies = new LatencyQuantiles();
   /** Without bound: these calls are the program's own. */
   readonly #retryMemory = new RetryMemory(Infinity);
   readonly #stop = new AbortController();
@@ -254,7 +257,7 @@ export class FabricClient {
       queueMicrotask(() => refuseCall(incoming, fault));
       return;
     }
-    forwardCall(incoming, {
+    const plan = {
       dispatcher,
       wantsAcceptance: true,
       retryBufferBytes: this.#parts.config.retryBufferBytes,
@@ -265,7 +268,18 @@ export class FabricClient {
         : idempotencyKey === undefined
           ? own
           : { ...own, idempotencyKey },
-    });
+    };
+    if (isRouted && metadata.text(HEDDLE_KEYS.hedge) !== undefined) this.#hedge(incoming, traits, plan);
+    else forwardCall(incoming, plan);
+  }
+
+  /** What goes through a director is hedged there. */
+  #hedge(incoming: IncomingCall, traits: MethodTraits, plan: ForwardPlan<ClientEndpoint>): void {
+    const { clock, config } = this.#parts;
+    const { attemptsMax, retryBufferBytes } = config;
+    const [budget, retryMemory, latencies] = [this.#retryBudget, this.#retryMemory, this.#latencies];
+    const parts = { clock, budget, latencies, attemptsMax, retryBufferBytes, retryMemory };
+    hedged(incoming, traits, plan, parts);
   }
 
   #pool(balancer: Balancer<ClientEndpoint>): EndpointPool {

@@ -35,6 +35,10 @@ export const HEDDLE_KEYS = {
   life: "heddle-life",
   /** Answer trailer, "1": it is that of an earlier call with the same idempotency key. */
   repeated: "heddle-repeated",
+  /** Request: the call may be tried on another worker too while the first says nothing: after "50ms", or "p95" (core/hedge-ask.ts). */
+  hedge: "heddle-hedge",
+  /** Request: attempts of such a call in all. */
+  hedgeAttempts: "heddle-hedge-attempts",
   /** Request, "1": the worker should say when it has taken the call. */
   accept: "heddle-accept",
   /** Interim answer, and trailer of an error: the life of the worker that took the call. */
@@ -47,6 +51,8 @@ const ROUTING_KEYS: ReadonlySet<string> = new Set([
   HEDDLE_KEYS.affinity,
   HEDDLE_KEYS.policy,
   HEDDLE_KEYS.worker,
+  HEDDLE_KEYS.hedge,
+  HEDDLE_KEYS.hedgeAttempts,
 ]);
 
 /** The policy of calls with an idempotency key: the same key to the same worker, however busy that is (balancing/policies/key-owner.ts). */
@@ -88,6 +94,7 @@ export class DirectedMetadata {
   readonly routing: Routing;
   /** The caller wants to know when a worker has taken the call. */
   readonly wantsAcceptance: boolean;
+  readonly wantsHedge: boolean;
   /** What the worker is sent. Shared by all calls with the same metadata, so nobody may change it. */
   readonly forwarded: CallMetadata;
 
@@ -97,6 +104,7 @@ export class DirectedMetadata {
     this.cameBack = via?.split(",").includes(directorId) ?? false;
     this.routing = routingOf(metadata);
     this.wantsAcceptance = metadata.text(HEDDLE_KEYS.accept) === "1";
+    this.wantsHedge = metadata.text(HEDDLE_KEYS.hedge) !== undefined;
     this.forwarded = withoutRouting(metadata);
     this.forwarded.set(HEDDLE_KEYS.via, via === undefined ? directorId : `${via},${directorId}`);
   }

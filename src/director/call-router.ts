@@ -1,4 +1,7 @@
 import { forwardCall, type ForwardPlan } from "../balancing/forward-call";
+import { hedged } from "../balancing/hedge-request";
+import type { HedgeParts } from "../balancing/hedged-call";
+import { LatencyQuantiles } from "../balancing/latency-quantile";
 import type { ResumeLimits } from "../balancing/resume-rules";
 import { resumedCall, type ResumeParts } from "../balancing/resumed-call";
 import type { DispatchRequest } from "../balancing/dispatch";
@@ -30,17 +33,26 @@ export class CallRouter {
   readonly #parts: CallRouterParts;
   readonly #retryMemory: RetryMemory;
   readonly #resumeParts: ResumeParts;
+  readonly #hedgeParts: HedgeParts;
 
   constructor(parts: CallRouterParts) {
     const { clock, random, newCutter, retryBufferBytes, resumeLimits: limits } = parts;
     this.#parts = parts;
     this.#retryMemory = new RetryMemory(parts.retryMemoryBytes);
+    this.#hedgeParts = {
+      clock,
+      budget: parts.dispatcher.retryBudget,
+      latencies: new LatencyQuantiles(),
+      attemptsMax: limits.attemptsMax,
+      retryBufferBytes,
+      retryMemory: this.#retryMemory,
+    };
     this.#resumeParts = { clock, random, newCutter, limits, retryBufferBytes, retryMemory: this.#retryMemory };
   }
 
   route(call: IncomingCall): void {
     const { directorId, dispatcher, contracts, retryBufferBytes } = this.#parts;
-    const { cameBack, routing, forwarded, wantsAcceptance } = directedMetadata(call.metadata, directorId);
+    const { cameBack, routing, forwarded, wantsAcceptance, wantsHedge } = directedMetadata(call.metadata, directorId);
     if (cameBack) {
       // Two directors that list each other as workers would pass a call round for ever.
       refuseCall(call, new FabricError("NO_READY_WORKER", `the call came back to director ${directorId}`));
@@ -51,7 +63,8 @@ export class CallRouter {
       refuseCall(call, fault);
       return;
     }
-    const { idempotent, resumable } = contracts.traits(call.path);
+    const traits = contracts.traits(call.path);
+    const { idempotent, resumable } = traits;
     const plan = {
       dispatcher,
       wantsAcceptance,
@@ -69,7 +82,8 @@ export class CallRouter {
         idempotencyKey: routing.idempotencyKey,
       },
     };
-    if (resumable) this.#resumed(call, plan);
+    if (wantsHedge) hedged(call, traits, plan, this.#hedgeParts);
+    else if (resumable) this.#resumed(call, plan);
     else forwardCall(call, plan);
   }
 

@@ -50,6 +50,12 @@ export interface CallOptions {
    * 128 printable ASCII characters, such as a UUID. See docs/clients.md.
    */
   readonly idempotencyKey?: string;
+  /**
+   * Tries the call on another worker too while the first says nothing for `delayMs` ("p95": longer than 95 % of the method's calls with this
+   * option), on up to `attemptsMax` (2) in all; the first answer counts. For methods that are idempotent by contract and take one request;
+   * others are refused. See docs/clients.md.
+   */
+  readonly hedge?: { readonly delayMs: number | "p95"; readonly attemptsMax?: number };
   /** Told when a worker has taken the call, before its handler runs: from then on it counts as begun. That this is not told proves nothing. */
   readonly onAccepted?: (by: Acceptance) => void;
   /**
@@ -326,13 +332,17 @@ function startOf({ path, traits }: Target, options: CallOptions): Parameters<Cal
 }
 
 function metadataOf(path: string, traits: MethodTraits, options: CallOptions): CallMetadata {
-  const { metadata, idempotencyKey, onAccepted, resume, onCheckpoint } = options;
+  const { metadata, idempotencyKey, onAccepted, hedge, resume, onCheckpoint } = options;
   const isKeyless = idempotencyKey === undefined && onAccepted === undefined;
   const isFromBeginning = resume === undefined && onCheckpoint === undefined;
-  if (metadata === undefined && isKeyless && isFromBeginning) return NO_METADATA;
+  if (metadata === undefined && isKeyless && hedge === undefined && isFromBeginning) return NO_METADATA;
   const own = CallMetadata.copyOf(metadata ?? NO_METADATA);
   if (!isKeyless) own.set(HEDDLE_KEYS.accept, "1");
   if (idempotencyKey !== undefined) own.set(HEDDLE_KEYS.idempotencyKey, idempotencyKey);
+  if (hedge !== undefined) {
+    own.set(HEDDLE_KEYS.hedge, hedge.delayMs === "p95" ? "p95" : `${hedge.delayMs}ms`);
+    if (hedge.attemptsMax !== undefined) own.set(HEDDLE_KEYS.hedgeAttempts, String(hedge.attemptsMax));
+  }
   if (!isFromBeginning) askToResume(path, traits, own, options);
   return own;
 }
