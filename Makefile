@@ -14,6 +14,9 @@ INTEROP ?=
 # How long make chaos breaks things, and which of them: KINDS="worker SIGKILL,director SIGSTOP". SEED=n replays a run.
 MINUTES ?= 5
 KINDS ?=
+# Of the simulator: how many seeds, and from which.
+SEEDS ?= 1000
+FIRST ?= 1
 # Options of the attacks: make attack ATTACK=--quick
 ATTACK ?=
 
@@ -136,6 +139,14 @@ fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SE
 .PHONY: fuzz-rpc
 fuzz-rpc: install ## Feed both ends of gRPC with hostile messages and metadata (SECONDS=60, SEED=n to replay)
 	@$(BIN)/tsx scripts/fuzz-rpc.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: simulate
+simulate: build ## Simulate whole clusters on bad days and check what must always be so (SEEDS=1000, SEED=n or SCENARIO=file to replay)
+	@node dist/scripts/simulate.js --seeds $(SEEDS) --first $(FIRST) $(if $(SEED),--seed $(SEED)) $(if $(SCENARIO),--scenario $(SCENARIO))
+
+.PHONY: simulate-mutants
+simulate-mutants: build ## Plant bugs and see that the simulator finds each (SEEDS=1000, MUTANT=name for one)
+	@node dist/scripts/simulate-mutants.js --seeds $(SEEDS) $(if $(MUTANT),--mutant $(MUTANT))
 
 .PHONY: attack
 attack: build ## Attack a director and a worker in every known way, beside other proxies (ATTACK="--quick", "--targets worker")
