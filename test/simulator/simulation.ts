@@ -3,9 +3,11 @@ import type { Connection } from "../../src/core/call";
 import { messageOf } from "../../src/core/errors";
 import type { Logger } from "../../src/core/logger";
 import { seededRandom, type Random } from "../../src/core/random";
+import { typedClient } from "../../src/rpc/service/typed-client";
 import { MemoryCluster, STORE_HOST, type RunningWorker } from "../../src/testing/memory-cluster";
 import type { MemoryHost } from "../../src/testing/memory-network";
 import { GOOD_NETWORK } from "../../src/testing/network-conditions";
+import { DirectorServiceDefinition } from "../../src/wire/contract";
 import { INVARIANTS } from "./invariants";
 import { CALM_MS } from "./invariants/idempotent-calls-succeed";
 import type { Judge } from "./invariants/invariant";
@@ -183,7 +185,10 @@ class Simulation implements World {
       const wrong = await judge.settled?.().catch((error: unknown) => `it cannot be checked: ${messageOf(error)}`);
       if (wrong) this.violate(name, wrong);
     }
-    for (const { ledger } of this.directors.values()) void ledger.stop();
+    for (const { ledger, operator } of this.directors.values()) {
+      void ledger.stop();
+      operator.close();
+    }
     await this.#cluster.close();
     this.#store.close();
     await this.#cluster.clock.advance(LINGER_MS);
@@ -336,6 +341,7 @@ class Simulation implements World {
   }
 
   #gone(name: string): void {
+    this.directors.get(name)?.operator.close();
     this.directors.delete(name);
     this.workers.delete(name);
     if (this.clients.delete(name)) {
@@ -404,7 +410,10 @@ class Simulation implements World {
     running.started.catch((error: unknown) => void this.errorLines.push(`${name} did not start: ${messageOf(error)}`));
     const store = this.#store.client(host);
     const ledger = new LeaderLedger({ store, directorId: name, clock: host.clock, random: this.fork() });
-    this.directors.set(name, { running, host, knowledge: this.#knowledgeOf(host), ledger });
+    const { network } = this.#cluster;
+    const operator = network.connect(network.host("operator"), running.address, { keepaliveMs: 0 });
+    const rpc = typedClient(DirectorServiceDefinition, operator);
+    this.directors.set(name, { running, rpc, operator, host, knowledge: this.#knowledgeOf(host), ledger });
   }
 
   /** Each begins with another director, so that all of them are somebody's. */

@@ -156,11 +156,11 @@ export class Workload {
     if (!live) return;
     const options = { timeoutMs: RPC_TIMEOUT_MS };
     const hold = async () => {
-      const { success, assignmentId } = await live.running.rpc.assignWorker({ prompt: "" }, options);
+      const { success, assignmentId } = await live.rpc.assignWorker({ prompt: "" }, options);
       if (!success || !release) return;
       await this.#world.cluster.clock.sleep(holdMs);
-      await live.running.rpc.renewAssignment({ assignmentId }, options).catch(() => {});
-      await live.running.rpc.releaseAssignment({ assignmentId }, options);
+      await live.rpc.renewAssignment({ assignmentId }, options).catch(() => {});
+      await live.rpc.releaseAssignment({ assignmentId }, options);
     };
     hold().catch(() => {});
   }
@@ -170,14 +170,14 @@ export class Workload {
     if (!live) return;
     const write = this.#durable(`cluster/intents/${worker}`, kind);
     const request = { memberId: worker, kind: WIRE_INTENTS[kind], reason: "", setBy: "simulator" };
-    this.#settleWrite(write, live.running.rpc.setIntent(request, { timeoutMs: RPC_TIMEOUT_MS }));
+    this.#settleWrite(write, live.rpc.setIntent(request, { timeoutMs: RPC_TIMEOUT_MS }));
   }
 
   #setPolicy({ director, policy }: Extract<Request, { do: "policy" }>): void {
     const live = this.#world.directors.get(director);
     if (!live) return;
     const write = this.#durable("cluster/settings/balancing", policy);
-    this.#settleWrite(write, live.running.rpc.setBalancing({ policy }, { timeoutMs: RPC_TIMEOUT_MS }));
+    this.#settleWrite(write, live.rpc.setBalancing({ policy }, { timeoutMs: RPC_TIMEOUT_MS }));
   }
 
   #transfer({ from, to }: Extract<Request, { do: "transfer" }>): void {
@@ -185,7 +185,7 @@ export class Workload {
     if (!live || live.host.frozen) return;
     this.#world.note(`transfer from ${from} to ${to}`);
     live.ledger.election.transferTo(to).catch(() => {});
-    live.running.rpc.transferLeadership({ directorId: to }, { timeoutMs: RPC_TIMEOUT_MS }).catch(() => {});
+    live.rpc.transferLeadership({ directorId: to }, { timeoutMs: RPC_TIMEOUT_MS }).catch(() => {});
   }
 
   #begin(

@@ -1,5 +1,8 @@
 import type { FabricClient } from "../../src/client/fabric-client";
+import type { Connection } from "../../src/core/call";
 import type { FabricError } from "../../src/core/errors";
+import type { TypedClient } from "../../src/rpc/service/typed-client";
+import type { DirectorServiceDefinition } from "../../src/wire/contract";
 import type { MemoryCluster, RunningDirector, RunningWorker } from "../../src/testing/memory-cluster";
 import type { MemoryHost } from "../../src/testing/memory-network";
 import type { ClientKnowledge, DirectorKnowledge } from "./knowledge";
@@ -39,6 +42,9 @@ export interface Asked {
 
 export interface LiveDirector {
   readonly running: RunningDirector;
+  /** As an operator calls it. */
+  readonly rpc: TypedClient<DirectorServiceDefinition>;
+  readonly operator: Connection;
   readonly host: MemoryHost;
   readonly knowledge: DirectorKnowledge;
   readonly ledger: LeaderLedger;

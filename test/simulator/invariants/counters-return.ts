@@ -6,8 +6,7 @@ export const countersReturn: Invariant = {
   judge: ({ directors, workers, cluster }) => ({
     settled: async () => {
       const wrong: string[] = [];
-      for (const [name, { running }] of directors) {
-        const { rpc } = running;
+      for (const [name, { rpc }] of directors) {
         const { inFlight, queued, assignments, perMember } = await cluster.outcome(rpc.getStats({}));
         if (inFlight !== 0) wrong.push(`${name} has ${inFlight} calls in flight`);
         if (queued !== 0) wrong.push(`${name} has ${queued} calls queued`);

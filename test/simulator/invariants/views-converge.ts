@@ -23,8 +23,7 @@ export const viewsConverge: Invariant = {
       const { entries } = await store.inner.list("cluster/members/");
       const records = entries.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as MemberRecord);
       const leaders = new Set<string>();
-      for (const [name, { running }] of directors) {
-        const { rpc } = running;
+      for (const [name, { rpc }] of directors) {
         const { members } = await cluster.outcome(rpc.listMembers({}));
         const { directorId, epoch } = await cluster.outcome(rpc.getLeader({}));
         leaders.add(`${directorId} in epoch ${epoch}`);
