@@ -1,6 +1,9 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { connect, type FabricClient } from "../../src/api/client";
+import { DirectorServiceDefinition } from "../../generated/heddle/v1/director";
+import type { TypedClient } from "../../src/api/client";
+import { typedClient } from "../../src/rpc/service/typed-client";
+import { GrpcConnection } from "../../src/wire/grpc-connection";
 import { EtcdServer } from "../support/etcd-server";
 import { NetworkNamespace } from "../support/network-namespace";
 import { freeAddress, Processes, type Environment } from "../support/processes";
@@ -33,7 +36,12 @@ export interface DirectorNode {
   /** Its ways to the members of etcd. */
   readonly toEtcd: readonly TcpProxy[];
   /** Asks this director and no other, once. */
-  readonly client: FabricClient;
+  readonly client: OneDirector;
+}
+
+export interface OneDirector {
+  readonly director: TypedClient<DirectorServiceDefinition>;
+  close(): void;
 }
 
 export interface WorkerNode {
@@ -113,7 +121,7 @@ export class Fabric {
   async close(): Promise<void> {
     await Promise.all(this.programs.map((program) => program.kill()));
     await Promise.all(this.programs.map((program) => program.logged()));
-    await Promise.all(this.directors.map(({ client }) => client.close()));
+    for (const { client } of this.directors) client.close();
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
     await Promise.all(this.etcd.map((member) => member.stop()));
     await this.processes.stopAll();
@@ -157,8 +165,10 @@ export class Fabric {
       await started.whenLogs("🚀 Director ready", { withinMs: READY_WITHIN_MS });
       return started;
     });
-    const settings = { attemptsMax: 1, reconnectMaxMs: RECONNECT_MAX_MS, dataKeepaliveMs: KEEPALIVE_MS, env: {} };
-    const client = connect({ directors: [address], mode: "proxy", ...settings });
+    const settings = { keepaliveMs: KEEPALIVE_MS, messageMaxBytes: 4 << 20, reconnectMaxMs: RECONNECT_MAX_MS };
+    const connection = new GrpcConnection(address, settings);
+    const director = typedClient(DirectorServiceDefinition, connection);
+    const client = { director, close: () => connection.close() };
     return { id, address, program, front, toEtcd, client };
   }
 
