@@ -11,9 +11,13 @@ import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
 import { fetchDescriptors, readDescriptors } from "../wire/reflection-client";
 import { channelCredentials } from "../wire/tls";
 import { ownThread } from "../worker/service-host";
+import { watchTarget } from "../worker/target-watch";
 import { Worker } from "../worker/worker";
 import { connector } from "./connector";
 import { liveTls, packageVersion, processParts } from "./process-parts";
+
+/** Where the worker's own heartbeat has no interval of its own: the default of a director's. */
+const HEALTH_CHECK_EVERY_MS = 1_000;
 
 const RESERVED = /^grpc\.(health|reflection|channelz)\./;
 
@@ -68,15 +72,22 @@ export async function createAttachment(
       return { stream: openAttach(connection), close: () => connection.close() };
     },
   });
-  const watched = connect(target.address);
-  worker.suspend(`${target.address} is not reached yet`);
   logger.info(`⏳ waiting for the server at ${target.address}`);
-  watched.onReadiness((up, reason) => {
-    logger.info(up ? `🔗 ${target.address} answers` : `⚠️  ${target.address} does not answer`, { reason });
-    if (up) worker.resume();
-    else worker.suspend(`${target.address}: ${reason}`);
-  });
-  void worker.stopped.then(() => watched.close());
+  const watching = new AbortController();
+  void watchTarget(
+    {
+      clock,
+      logger,
+      connection: connect(target.address),
+      intervalMs: config.heartbeatIntervalMs || HEALTH_CHECK_EVERY_MS,
+      told: (reason) => {
+        if (reason === "") worker.resume();
+        else worker.suspend(`${target.address}: ${reason}`);
+      },
+    },
+    watching.signal,
+  );
+  void worker.stopped.then(() => watching.abort());
   return worker;
 }
 

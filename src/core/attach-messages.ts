@@ -20,6 +20,8 @@ export type WorkerMessage =
       readonly load: Load;
       /** False while the worker refuses calls although it is alive. */
       readonly serving: boolean;
+      /** Why not, in words; "" while it serves. */
+      readonly notServingReason: string;
     }
   | { readonly kind: "descriptors"; readonly hash: string; readonly fileDescriptorSet: Uint8Array }
   | { readonly kind: "draining"; readonly reason: string }

@@ -163,9 +163,9 @@ export class AttachService {
     const { membership, clock } = this.#parts;
     switch (message.kind) {
       case "heartbeat": {
-        const { seq, sentAtMs, load, serving } = message;
+        const { seq, sentAtMs, load, serving, notServingReason } = message;
         this.#heartbeats += 1;
-        membership.apply({ kind: "beat", ...session, seq, load, serving });
+        membership.apply({ kind: "beat", ...session, seq, load, serving, notServingReason });
         this.#parts.beat(session.memberId);
         stream.send({ kind: "heartbeat-ack", seq, sentAtMs, directorTimeUnixMs: Math.floor(clock.wallMs()) });
         return;

@@ -91,7 +91,7 @@ export class Director {
 
   constructor(parts: DirectorParts) {
     this.#parts = parts;
-    const { clock, random, logger, config, store, registry, catalog } = parts;
+    const { clock, random, logger, config, store, registry } = parts;
     const { directorId } = config;
     this.#relays = parts.relays ?? NO_RELAYS;
     this.#startedAtMs = clock.monotonicMs();

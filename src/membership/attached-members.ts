@@ -42,6 +42,7 @@ export function takeSteadyBeat(parts: MembershipParts, event: EventOf<"beat">, n
   const session = member?.session;
   if (!member || session?.id !== event.sessionId || event.seq !== session.lastSeq + 1) return false;
   if (member.phase.kind !== "present" || event.serving !== member.serving) return false;
+  if (!event.serving && (event.notServingReason ?? "") !== member.notServingReason) return false;
   take(parts, member, event, now, nowMs);
   return true;
 }
@@ -156,6 +157,7 @@ function take(
   member.session!.lastSeq = event.seq;
   member.load = event.load;
   member.serving = event.serving;
+  member.notServingReason = event.notServingReason ?? "";
   member.lastBeatMs = now.monotonicMs;
   member.lastBeatUnixMs = now.wallMs;
   const detector = member.detector!;

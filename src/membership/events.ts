@@ -30,6 +30,8 @@ export type MembershipEvent =
       readonly seq: number;
       readonly load: Load;
       readonly serving: boolean;
+      /** Why not, in words; "" and absent where it is not known. */
+      readonly notServingReason?: string;
     }
   /** The Attach stream ended without Goodbye. */
   | { readonly kind: "stream-broken"; readonly memberId: string; readonly sessionId: string; readonly reason: string }

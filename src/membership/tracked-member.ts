@@ -64,6 +64,8 @@ export class TrackedMember implements MemberView {
   isDraining = false;
   load: Load = NO_LOAD;
   serving = true;
+  /** What the worker said of that; "" for nothing. */
+  notServingReason = "";
   lastBeatMs: number | undefined;
   lastBeatUnixMs: number | undefined;
   /** Attentive time of the last sign of life of a member that reports. */
@@ -112,6 +114,7 @@ export class TrackedMember implements MemberView {
     if (state !== "alive") return `${state}: ${stateReason}`;
     if (this.isAttached && !this.session) return "has no Attach stream";
     if (!this.dataLinkUp) return `data connection is down: ${this.dataLink.reason}`;
-    return this.serving ? "" : "worker reports it does not serve";
+    if (this.serving) return "";
+    return `worker reports it does not serve${this.notServingReason && `: ${this.notServingReason}`}`;
   }
 }

@@ -13,6 +13,8 @@ export interface SessionHost {
   load(): Load;
   /** Whether the worker takes calls now; sent with every beat. */
   isServing(): boolean;
+  /** Why not, in words; "" while it does. */
+  notServingReason?(): string;
   descriptors(): { readonly hash: string; readonly fileDescriptorSet: Uint8Array } | undefined;
   attached(welcome: Welcome): void;
   /** An operator wants it drained; told again on every new stream, and when the order changes. */
@@ -207,6 +209,7 @@ export class AttachSession {
       sentAtMs: this.#clock.monotonicMs(),
       load: this.#host.load(),
       serving: this.#host.isServing(),
+      notServingReason: this.#host.notServingReason?.() ?? "",
     });
   }
 

@@ -312,6 +312,11 @@ export class Worker {
     return !this.#isLeaving && this.#admission.isServing();
   }
 
+  #notServingReason(): string {
+    const [refusal] = this.#refusals.values();
+    return this.#isLeaving ? "it is leaving" : (refusal?.message ?? "");
+  }
+
   #tellServing(): void {
     this.#parts.onServing?.(this.#isServing());
     this.#loop.session?.beatNow();
@@ -334,6 +339,7 @@ export class Worker {
       hello: () => this.#hello(),
       load: () => ({ ...parts.sampleLoad(), inFlight: admission.inFlight }),
       isServing: () => this.#isServing(),
+      notServingReason: () => this.#notServingReason(),
       descriptors: () => this.#descriptors,
       attached: (welcome) => this.#attached(welcome),
       drained: (order) => {

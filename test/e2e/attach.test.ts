@@ -102,6 +102,21 @@ describe("heddle attach makes a worker of a gRPC server that knows nothing of He
     expect(sidecar.isRunning).toBe(true);
   });
 
+  it("R-08 a server that stands still while its side-car beats is not ready, with the reason, and is again when it goes on", async () => {
+    const target = await freeAddress();
+    const server = await greeter(target, descriptors);
+    const sidecar = await attach(target);
+    await cluster.whenReady(client, ["greeter"]);
+    server.freeze();
+    await sidecar.whenLogs(/it has not answered a health check for \d+ ms/);
+    await eventually("the worker is not ready", async () => (await notReadyReason()) !== "");
+    expect(await notReadyReason()).toMatch(/it has not answered a health check for \d+ ms/);
+    server.thaw();
+    await cluster.whenReady(client, ["greeter"]);
+    const { answers } = await bufCurl(director.address, GREET, { name: "Ada" });
+    expect(answers).toEqual([{ text: `Hello Ada, from process ${server.pid}` }]);
+  });
+
   const found = findPythonGrpc();
   // Skipped where Python has no gRPC, and `make test` could not get it; the name says so.
   const itInPython = "python" in found ? it : it.skip;

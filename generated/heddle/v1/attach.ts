@@ -125,6 +125,8 @@ export interface Heartbeat {
     | undefined;
   /** False while the worker refuses calls although it is alive (failure simulation, a failed self-check). */
   serving: boolean;
+  /** Why not, in words; "" while it serves. */
+  notServingReason: string;
 }
 
 /** The contract of the worker's services, sent when Welcome asks for it. */
@@ -867,7 +869,7 @@ export const Hello_TagsEntry: MessageFns<Hello_TagsEntry> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { seq: 0, sentAtMs: 0, load: undefined, serving: false };
+  return { seq: 0, sentAtMs: 0, load: undefined, serving: false, notServingReason: "" };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -883,6 +885,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.serving !== false) {
       writer.uint32(32).bool(message.serving);
+    }
+    if (message.notServingReason !== "") {
+      writer.uint32(42).string(message.notServingReason);
     }
     return writer;
   },
@@ -932,6 +937,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.serving = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.notServingReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -953,6 +966,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.sentAtMs = object.sentAtMs ?? 0;
     message.load = (object.load !== undefined && object.load !== null) ? Load.fromPartial(object.load) : undefined;
     message.serving = object.serving ?? false;
+    message.notServingReason = object.notServingReason ?? "";
     return message;
   },
 };
