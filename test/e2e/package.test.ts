@@ -101,6 +101,7 @@ describe("the package, as it would be published", () => {
       import { connect, createDirector, createWorker, type BalancingPolicy, type FabricClient } from "heddle";
       import { connect as connectOnly, type TypedClient } from "heddle/client";
       import { createWorker as createOnly, type CallContext, type Worker } from "heddle/worker";
+      import { createTestCluster, heddleMatchers, type HeddleMatchers, type TestCluster } from "heddle/testing";
 
       export const first: BalancingPolicy = ([endpoint]) => ({
         pick: () => (endpoint ? { kind: "picked", endpoint } : { kind: "wait" }),
@@ -108,6 +109,8 @@ describe("the package, as it would be published", () => {
       export const roles = { connect, createDirector, createWorker };
       export const client: () => FabricClient = connectOnly;
       export const worker: () => Worker = createOnly;
+      export const cluster: () => Promise<TestCluster> = () => createTestCluster({ seed: 1, workers: 3 });
+      export const matchers: Record<keyof HeddleMatchers<unknown>, object> = heddleMatchers;
       export type Parts = [CallContext, TypedClient<never>];
       // @ts-expect-error -- not a setting: the options are typed.
       createOnly({ labell: "a" });
@@ -127,14 +130,16 @@ describe("the package, as it would be published", () => {
   });
 
   it("can be imported and required, whole and in parts", async () => {
-    const names = ["heddle", "heddle/client", "heddle/worker"];
+    const names = ["heddle", "heddle/client", "heddle/worker", "heddle/testing"];
     const report =
-      "console.log([typeof all.createDirector, typeof client.connect, typeof worker.createWorker].join());";
+      "console.log([all.createDirector, client.connect, worker.createWorker, testing.createTestCluster].map((it) => typeof it).join());";
     const required = names.map((name) => `require(${JSON.stringify(name)})`).join();
     const imported = names.map((name) => `await import(${JSON.stringify(name)})`).join();
-    const callable = "function,function,function\n";
-    expect(await inProject("node", "-e", `const [all, client, worker] = [${required}]; ${report}`)).toBe(callable);
-    const module = `const [all, client, worker] = [${imported}]; ${report}`;
+    const callable = "function,function,function,function\n";
+    expect(await inProject("node", "-e", `const [all, client, worker, testing] = [${required}]; ${report}`)).toBe(
+      callable,
+    );
+    const module = `const [all, client, worker, testing] = [${imported}]; ${report}`;
     expect(await inProject("node", "--input-type=module", "-e", module)).toBe(callable);
   });
 });
@@ -180,6 +185,10 @@ describe("the example, built against the package with TypeScript strict", () => 
     expect(thumbnail.toString("latin1", 0, 11)).toBe("P5\n4 2\n255\n");
     // As many white as black pixels fall on the left; the halves of 0, 2 … 254 have the means 63 and 191.
     expect([...thumbnail.subarray(11)]).toEqual([128, 128, 63, 191, 128, 128, 63, 191]);
+  });
+
+  it("tests its own failover with the test kit: workers and directors die, no call fails, a seed replays", async () => {
+    expect(await inProject("npm", "test")).toMatch(/ pass 4$/m);
   });
 
   it("is found and called by buf curl through a director that never saw its contract", async () => {
