@@ -1,6 +1,9 @@
 import { ComputeServiceDefinition, DrainMeasure, DrainPhase } from "../../../src/wire/contract";
 import type { DrainMemberRequest, DrainMemberResponse } from "../../../src/wire/contract";
 import { IntentKind } from "../../../generated/heddle/v1/member";
+import type { CallContext } from "../../../src/rpc/service/call-context";
+import { rawDefinition } from "../../../src/rpc/service/raw-definition";
+import { mountService } from "../../../src/rpc/service/service-handlers";
 import { typedClient } from "../../../src/rpc/service/typed-client";
 import { MemoryCluster, type RunningDirector } from "../../../src/testing/memory-cluster";
 
@@ -120,6 +123,29 @@ describe("A drain", () => {
     await cluster.outcome(director.rpc.setIntent({ memberId: "w1", kind: IntentKind.SERVING }));
     await cluster.untilReady(director, ["w1"]);
     expect([worker.draining === before, worker.draining.aborted]).toEqual([false, false]);
+  });
+
+  it("lets a handler end an endless stream at a good point, so that nothing is left to wait for", async () => {
+    const Tail = rawDefinition("test.v1.Tail", { follow: { responseStream: true } });
+    const follow = async function* (_from: Uint8Array, { draining }: CallContext) {
+      yield Buffer.from("one");
+      await new Promise((drained) => draining.addEventListener("abort", drained, { once: true }));
+      yield Buffer.from("last");
+    };
+    const director = await cluster.director();
+    const { worker } = await cluster.worker("w1", [D1], { services: [mountService(Tail, { follow })] });
+    await cluster.untilReady(director, ["w1"]);
+    const heard: string[] = [];
+    const read = async () => {
+      const tail = cluster.client([D1], { mode: "proxy" }).client(Tail);
+      for await (const bytes of tail.follow(new Uint8Array())) heard.push(Buffer.from(bytes).toString());
+    };
+    const reading = read();
+    await cluster.until("the stream runs", () => worker.inFlight === 1 && heard.length === 1);
+    const drain = new Watched(director, { deadlineMs: 0 });
+    await over(drain);
+    await cluster.outcome(reading);
+    expect([heard, drain.last.phase]).toEqual([["one", "last"], DrainPhase.COMPLETE]);
   });
 
   it("without force goes on after its deadline, and says so; with force ends what is left as DRAIN_DEADLINE", async () => {
