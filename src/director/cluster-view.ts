@@ -196,6 +196,7 @@ export class ClusterView {
   overlay(memberId: string, record: MemberRecord | undefined): void {
     this.#overlays.set(memberId, { record, untilRevision: undefined });
     this.#orphans.delete(memberId);
+    if (JSON.stringify(record) === JSON.stringify(this.#members.get(memberId))) return;
     const change = this.#setMember(memberId, record, this.#revision);
     this.#tell([change && { ...change, isLocal: true }]);
   }
@@ -294,7 +295,6 @@ export class ClusterView {
     }
     if (!fact) return undefined;
     const before = this.#held.get(key)?.value;
-    const isBack = value !== undefined && this.lost.has(key);
     if (value === undefined) this.#held.delete(key);
     else this.#held.set(key, { value: fact.value, modRevision, bytes: value });
     this.lost.found(key);
@@ -321,8 +321,8 @@ export class ClusterView {
       case "leader":
         break;
     }
-    // It was in force all the time.
-    if (isBack && JSON.stringify(before) === JSON.stringify(fact.value)) return undefined;
+    // Written again, as after a loss or under another lease: nothing has changed.
+    if (value && fact.kind !== "descriptors" && JSON.stringify(before) === JSON.stringify(fact.value)) return undefined;
     return { fact, before, revision: modRevision };
   }
 

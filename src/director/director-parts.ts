@@ -63,7 +63,7 @@ export interface DirectorParts {
   readonly relays?: Relays;
   /** What reflection answers from. */
   readonly catalog: DescriptorCatalog;
-  connect(address: string, record: MemberRecord): Connection;
+  connect(address: string, record: Pick<MemberRecord, "dataKeepalive">): Connection;
   /** Of the calls that come to `server`, which are passed on as they are. Default: each chunk is a message. */
   newCutter?(): MessageCutter;
   /** On what `connect` gave. */

@@ -19,6 +19,7 @@ import { directorService } from "./director-service";
 import { Drains } from "./drains";
 import { DirectorSession } from "./director-session";
 import { EventLog } from "./event-log";
+import { LeaderDuties } from "./leader-duties";
 import { Leadership } from "./leadership";
 import { MemberReport } from "./member-report";
 import { MemberWriter } from "./member-writer";
@@ -32,6 +33,7 @@ import { ServiceContracts } from "./service-contracts";
 import { Sessions } from "./sessions";
 import { StoreRecovery } from "./store-recovery";
 import { shutDown } from "./shutdown";
+import { refuseTwin } from "./twin-check";
 import { displayName, followView } from "./view-follower";
 import { WorkerPool, type PooledEndpoint } from "./worker-pool";
 
@@ -72,6 +74,7 @@ export class Director {
   readonly #contracts: ServiceContracts;
   readonly #orphans: Orphans;
   readonly #recovery: StoreRecovery;
+  readonly #duties: LeaderDuties;
   readonly #report: MemberReport;
   readonly #drains: Drains;
   readonly #assignments: Assignments;
@@ -104,6 +107,7 @@ export class Director {
       renewed: () => this.#membership.writeAll(),
     });
     this.#recovery = new StoreRecovery({ ...parts, view: this.#view, newId: () => parts.newId() });
+    this.#duties = new LeaderDuties({ ...parts, view: this.#view, fence: () => this.#leadership?.fence() });
     this.#view.onReplaced(() => this.#session.renew());
     this.#writer = new MemberWriter({
       ...parts,
@@ -177,6 +181,7 @@ export class Director {
       ...parts,
       view: this.#view,
       members: () => this.#report.records().filter(({ state }) => state !== "dead" && state !== "left"),
+      fence: () => this.#leadership?.fence(),
       changed: () => this.#relays.settingsChanged(),
     });
     this.#assignments = new Assignments(clock, config.assignmentTtlMs);
@@ -233,10 +238,12 @@ export class Director {
     await Promise.race([this.#view.whenLoaded(), clock.sleep(STORE_PATIENCE_MS, signal)]);
     this.#mount();
     const bound = await server.listen(config.address, "DIRECTOR_ADDR");
+    this.#address = config.advertiseAddress || bound;
+    await this.#refuseTwin();
     // Not before the port is ours: with the port goes the name, and whoever holds it has these workers attached.
     this.#adopt();
-    this.#address = config.advertiseAddress || bound;
     this.#background("the lease", this.#session.run(signal));
+    this.#background("the leader's duties", this.#duties.run(signal));
     this.#background("the recovery of the store", this.#recovery.run(signal));
     this.#leadership = this.#standForElection();
     this.#background("the clock of membership", this.#membership.tick(signal));
@@ -289,6 +296,18 @@ export class Director {
     await store.close();
     await Promise.allSettled(this.#tasks);
     logger.info("👋 director stopped");
+  }
+
+  async #refuseTwin(): Promise<void> {
+    const { server, connect } = this.#parts;
+    const { address, directorId } = this;
+    const known = this.#view.directors.get(directorId);
+    try {
+      await refuseTwin({ address, directorId }, known, (to) => connect(to, { dataKeepalive: false }));
+    } catch (error) {
+      server.close();
+      throw error;
+    }
   }
 
   #standForElection(): Leadership {

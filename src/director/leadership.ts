@@ -1,5 +1,6 @@
 import { FabricError } from "../core/errors";
 import { Election, type ElectionOptions, type Leader } from "../store/election";
+import type { Condition } from "../store/store";
 
 /** The director's part in the election of the leader. Routing never needs the leader: it only has the singleton duties. */
 export class Leadership {
@@ -15,6 +16,11 @@ export class Leadership {
   /** Who leads, as last seen. */
   current(): Leader | undefined {
     return this.#election.leader();
+  }
+
+  /** The condition for writes that only the leader may do; `undefined` while this director does not lead. */
+  fence(): Condition | undefined {
+    return this.#election.term()?.fence;
   }
 
   /**

@@ -4,7 +4,7 @@ import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { MemberIdentity } from "../core/member";
 import { PacedTask } from "../core/paced-task";
-import type { Store } from "../store/store";
+import type { Condition, Store } from "../store/store";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import type { ClusterView } from "./cluster-view";
 import { KEYS } from "./records";
@@ -17,6 +17,8 @@ export interface ServiceContractsParts {
   readonly logger: Logger;
   /** Members that may answer calls, local ones included. */
   members(): Iterable<MemberIdentity>;
+  /** The condition for writes that only the leader may do; `undefined` while another director leads, or nobody. */
+  fence(): Condition | undefined;
   /** Told after what is known of methods may have changed. */
   changed(): void;
 }
@@ -120,7 +122,10 @@ export class ServiceContracts {
     this.#parts.changed();
   }
 
-  /** Deletes contracts from the store that no member has any more, dead and departed ones included: they may come back. */
+  /**
+   * Deletes contracts from the store that no member has any more, dead and departed ones included: they may come back. A duty of the
+   * leader, fenced: another director's view may be old, and show nobody who has a contract that is in use.
+   */
   async #collect(): Promise<void> {
     const { store, view, logger, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -134,15 +139,18 @@ export class ServiceContracts {
       }
       const sinceMs = this.#unusedSinceMs.get(hash) ?? nowMs;
       this.#unusedSinceMs.set(hash, sinceMs);
-      const leftMs = sinceMs + UNUSED_KEPT_MS - nowMs;
-      if (leftMs > 0) {
+      const fence = this.#parts.fence();
+      const leftMs = fence ? sinceMs + UNUSED_KEPT_MS - nowMs : UNUSED_KEPT_MS;
+      if (!fence || leftMs > 0) {
         this.#cancelRecheck();
         this.#cancelRecheck = clock.after(leftMs, () => this.syncSoon());
         continue;
       }
       this.#refused.delete(hash);
       this.#unusedSinceMs.delete(hash);
-      await store.delete(KEYS.descriptors(hash)).catch((error: unknown) => {
+      const key = KEYS.descriptors(hash);
+      const conditions = [fence, { key, modRevision: view.modRevision(key) }];
+      await store.commit({ conditions, operations: [{ kind: "delete", key }] }).catch((error: unknown) => {
         logger.debug("an unused contract stays in the store for now", { hash, reason: messageOf(error) });
       });
     }
