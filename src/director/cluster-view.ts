@@ -1,3 +1,4 @@
+import type { Clock } from "../core/clock";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import { DEFAULT_INTENT, type Intent, type MemberRecord } from "../core/member";
@@ -30,6 +31,8 @@ export interface Ending {
   readonly kind: "removed" | "lost";
   readonly reason: string;
 }
+
+const CAUGHT_UP_PATIENCE_MS = 3_000;
 
 interface Held {
   readonly value: ClusterFact["value"];
@@ -175,10 +178,16 @@ export class ClusterView {
     });
   }
 
-  /** Resolves when everything up to this revision is known here. */
-  caughtUp(revision: number): Promise<void> {
+  /**
+   * Resolves when everything up to this revision is known here, or after three seconds: what is written is written, and whoever wrote it
+   * is not kept for as long as the watch is away.
+   */
+  caughtUp(revision: number, clock: Clock): Promise<void> {
     if (this.#revision >= revision) return Promise.resolve();
-    return new Promise((resolve) => this.#catchingUp.push({ revision, resolve }));
+    return new Promise((resolve) => {
+      const cancel = clock.after(CAUGHT_UP_PATIENCE_MS, resolve);
+      this.#catchingUp.push({ revision, resolve: () => (cancel(), resolve()) });
+    });
   }
 
   /** Follows the store until `signal` aborts. */

@@ -2,7 +2,6 @@ import { Balancer } from "../balancing/balancer";
 import { Dispatcher } from "../balancing/dispatcher";
 import { RetryBudget } from "../balancing/retry-budget";
 import { parseSocketAddress } from "../core/address";
-import type { Clock } from "../core/clock";
 import { FabricError, messageOf } from "../core/errors";
 import type { Intent } from "../core/member";
 import { WholeMessages } from "../core/message-cutter";
@@ -41,15 +40,6 @@ export type { DirectorConfig, DirectorParts, DirectorServer } from "./director-p
 
 /** How long a director that starts waits for the store before it serves with what it knows: nothing. */
 const STORE_PATIENCE_MS = 5_000;
-
-/** How long the answer to a write waits for the write to come back through the watch. */
-const CAUGHT_UP_PATIENCE_MS = 3_000;
-
-async function withinPatience(clock: Clock, wait: Promise<void>): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([wait, clock.sleep(CAUGHT_UP_PATIENCE_MS, over.signal).catch(() => {})]);
-  over.abort();
-}
 
 /**
  * A director from start to stop. It wires the two straight paths and keeps nothing itself:
@@ -239,7 +229,7 @@ export class Director {
     this.#mount();
     const bound = await server.listen(config.address, "DIRECTOR_ADDR");
     this.#address = config.advertiseAddress || bound;
-    await this.#refuseTwin();
+    await refuseTwin({ ...this.#parts, address: this.#address, view: this.#view });
     // Not before the port is ours: with the port goes the name, and whoever holds it has these workers attached.
     this.#adopt();
     this.#background("the lease", this.#session.run(signal));
@@ -296,18 +286,6 @@ export class Director {
     await store.close();
     await Promise.allSettled(this.#tasks);
     logger.info("👋 director stopped");
-  }
-
-  async #refuseTwin(): Promise<void> {
-    const { server, connect } = this.#parts;
-    const { address, directorId } = this;
-    const known = this.#view.directors.get(directorId);
-    try {
-      await refuseTwin({ address, directorId }, known, (to) => connect(to, { dataKeepalive: false }));
-    } catch (error) {
-      server.close();
-      throw error;
-    }
   }
 
   #standForElection(): Leadership {
@@ -419,8 +397,7 @@ export class Director {
       leader: () => this.#leadership?.current(),
       transferLeadership: (to) => this.#transferLeadership(to),
       caughtUp: async (revision) => {
-        // It is written; that the watch has not brought it back yet is no reason to keep the caller for ever.
-        await withinPatience(clock, this.#view.caughtUp(revision));
+        await this.#view.caughtUp(revision, clock);
         await this.#pickedAnew();
       },
       revision: () => this.#view.revision,

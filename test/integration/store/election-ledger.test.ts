@@ -5,6 +5,7 @@ import { Election } from "../../../src/store/election";
 import { openStore } from "../../../src/store/open-store";
 import type { Condition, Store } from "../../../src/store/store";
 import { EtcdServer } from "../../support/etcd-server";
+import { type LedgerEntry, writeLedger } from "../../support/ledger-writer";
 import { eventually } from "../../support/processes";
 import { TcpProxy } from "../../support/tcp-proxy";
 
@@ -29,7 +30,7 @@ describe("Leaders that are cut off from etcd", () => {
   let directors: Director[];
   let watcher: Store;
   const stop = new AbortController();
-  const entries: { readonly name: string; readonly epoch: number }[] = [];
+  const entries: LedgerEntry[] = [];
   const writing: Promise<void>[] = [];
   let leadersMax = 0;
 
@@ -45,7 +46,10 @@ describe("Leaders that are cut off from etcd", () => {
         }
       }
     };
-    writing.push(read(), ...directors.map(write));
+    const countLeaders = () => {
+      leadersMax = Math.max(leadersMax, directors.filter(({ election }) => election.isLeader()).length);
+    };
+    writing.push(read(), ...directors.map((director) => writeLedger(director, LEDGER, countLeaders, stop.signal)));
   });
 
   afterAll(async () => {
@@ -64,20 +68,6 @@ describe("Leaders that are cut off from etcd", () => {
     const store = await openStore({ engine: "etcd", endpoints: [proxy.address], timeoutMs: 1_000 }, parts);
     const candidate = { directorId: name, address: `${name}:1` };
     return { name, proxy, store, election: Election.start({ ...parts, store, candidate, ttlMs: TTL_MS }) };
-  }
-
-  /** A singleton's work: as fast as it can, for as long as it believes that it leads. */
-  async function write({ name, election, store }: Director): Promise<void> {
-    while (!stop.signal.aborted) {
-      const term = election.term();
-      leadersMax = Math.max(leadersMax, directors.filter((director) => director.election.isLeader()).length);
-      if (term) {
-        const value = Buffer.from(JSON.stringify({ name, epoch: term.epoch }));
-        const operations = [{ kind: "put", key: LEDGER, value }] as const;
-        await store.commit({ conditions: [term.fence], operations }).catch(() => {});
-      }
-      await systemClock.sleep(10, stop.signal).catch(() => {});
-    }
   }
 
   async function leader(): Promise<Director> {

@@ -113,7 +113,9 @@ describe("A second director of the same name", () => {
     await untilLed("director-1");
     await cluster.crash("director-1");
     const next = await cluster.director("director-1c", { directorId: "director-1" });
-    const { directors: shown } = await cluster.outcome(next.rpc.getTopology({}));
-    expect(shown.find(({ directorId }) => directorId === "director-1")?.address).toBe("director-1c:61000");
+    await cluster.until("the name is at the new address", async () => {
+      const { directors: shown } = await next.rpc.getTopology({});
+      return shown.some(({ directorId, address }) => directorId === "director-1" && address === "director-1c:61000");
+    });
   });
 });
