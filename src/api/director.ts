@@ -17,6 +17,7 @@ import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
 import { liveTls, newId, packageVersion, processParts } from "./process-parts";
+import { connector } from "./connector";
 import { RelayFleetServer } from "./relay-fleet-director";
 import { directorServer, inMessages, workerConnections } from "./relay-parts";
 import { storeEngine } from "./store-engine";
@@ -90,6 +91,11 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     connect: (address, record) => connectWorker(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
     newCutter: () => new FramedMessages(),
     openCapacity: (connection) => openCapacity(wholeMessages(connection)),
+    connectDirector: connector(
+      { ...config, transport: "engine", reconnectMaxMs: config.heartbeatIntervalMs },
+      parts,
+      tls,
+    ),
     newId,
     loopLagMs: () => loopLag.take().maxMs,
     onServing: setHealth,

@@ -63,7 +63,9 @@ export interface DirectorParts {
   readonly relays?: Relays;
   /** What reflection answers from. */
   readonly catalog: DescriptorCatalog;
-  connect(address: string, record: Pick<MemberRecord, "dataKeepalive">): Connection;
+  connect(address: string, record: MemberRecord): Connection;
+  /** For calls of this director's own, in whole messages. Calls made while it connects wait for the outcome. */
+  connectDirector(address: string): Connection;
   /** Of the calls that come to `server`, which are passed on as they are. Default: each chunk is a message. */
   newCutter?(): MessageCutter;
   /** On what `connect` gave. */

@@ -7,7 +7,7 @@ import type { DirectorParts } from "./director-parts";
 /** A director that does not answer within this time is taken for gone: an earlier life whose lease has not run out. */
 const ANSWER_WITHIN_MS = 2_000;
 
-export interface TwinCheckParts extends Pick<DirectorParts, "server" | "connect"> {
+export interface TwinCheckParts extends Pick<DirectorParts, "server" | "connectDirector"> {
   readonly config: Pick<DirectorParts["config"], "directorId">;
   /** Of this director, which listens already. */
   readonly address: string;
@@ -19,11 +19,11 @@ export interface TwinCheckParts extends Pick<DirectorParts, "server" | "connect"
  * its lease. Two that start in the same moment are not told apart.
  * @throws FabricError INVALID_ARGUMENT when another director of this name answers at another address
  */
-export async function refuseTwin({ address, config, view, server, connect }: TwinCheckParts): Promise<void> {
+export async function refuseTwin({ address, config, view, server, connectDirector }: TwinCheckParts): Promise<void> {
   const { directorId } = config;
   const known = view.directors.get(directorId);
   if (!known || known.address === address) return;
-  const connection = connect(known.address, { dataKeepalive: false });
+  const connection = connectDirector(known.address);
   try {
     const answer = await typedClient(DirectorServiceDefinition, connection)
       .getStats({}, { timeoutMs: ANSWER_WITHIN_MS })

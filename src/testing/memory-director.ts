@@ -51,6 +51,7 @@ export function memoryDirector(
     catalog: new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES)),
     connect: (address) => parts.connect(address, KEEPALIVE_MS),
     openCapacity,
+    connectDirector: (address) => parts.connect(address, KEEPALIVE_MS),
     newId: () => parts.newId(),
     loopLagMs: () => 0,
   });
