@@ -102,6 +102,11 @@ export class ThreadHandle {
     return this.#batchesNotTaken === 0 || nowMs - this.#notTakenSinceMs < BUSY_MS;
   }
 
+  /** How long it has not taken what it was sent: it computes, or will never end. */
+  busyForMs(nowMs: number): number {
+    return this.#batchesNotTaken === 0 ? 0 : nowMs - this.#notTakenSinceMs;
+  }
+
   run(call: IncomingCall): void {
     this.#lastId += 1;
     const carried = new CarriedCall(this.#lastId, call, this.#outbox, this.#certificates);

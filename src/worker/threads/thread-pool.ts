@@ -36,6 +36,14 @@ const STEADY_MS = 10_000;
 /** Whoever waits for the handlers to load is told after this. */
 const SLOW_START_MS = 10_000;
 
+/**
+ * Once all threads have computed for so long without a pause, the worker says that it does not serve, until one of them pauses: it may be that
+ * none ever will. Longer than handlers that compute should keep a thread, and callers wait.
+ */
+const STUCK_MS = 30_000;
+/** Between looks at that, while calls wait. */
+const STUCK_LOOK_MS = 1_000;
+
 /** Calls that wait because all threads compute; more are refused. */
 const WAITING_MAX = 10_000;
 
@@ -53,7 +61,7 @@ interface Seat {
  * - P1 a call goes to the thread with the fewest calls of those that would begin it soon; while there is none it waits here, and the
  *   longest waiting goes first. Once it is with a thread it stays there.
  * - P2 a thread that ends takes its own calls with it and no others; another is started in its place.
- * - P3 while no thread is up, calls are refused, as not run; those that wait too.
+ * - P3 while no thread is up, or all seem stuck, calls are refused, as not run; those that wait too.
  */
 export class ThreadPool {
   readonly #parts: ThreadPoolParts;
@@ -66,6 +74,8 @@ export class ThreadPool {
   /** In the order in which they came. */
   readonly #waiting = new Set<WaitingCall>();
   #next = 0;
+  #isStuck = false;
+  #cancelLook: CancelTimer | undefined;
 
   constructor(parts: ThreadPoolParts) {
     this.#parts = parts;
@@ -116,9 +126,9 @@ export class ThreadPool {
   run(call: IncomingCall): void {
     const handle = this.#waiting.size === 0 ? this.#pick() : undefined;
     if (handle) handle.run(call);
-    else if (!this.#hasThread())
+    else if (this.#isStuck || !this.#hasThread())
       refuseCall(call, this.#refusal ?? new FabricError("NO_THREAD", "the threads have ended"));
-    else if (this.#waiting.size < WAITING_MAX) this.#waiting.add(new WaitingCall(call, this.#gone));
+    else if (this.#waiting.size < WAITING_MAX) this.#wait(call);
     else
       refuseCall(call, new FabricError("WORKER_FULL", `all threads compute, and ${WAITING_MAX} calls wait for them`));
   }
@@ -126,6 +136,7 @@ export class ThreadPool {
   /** Ends the threads, and the calls that they have. Resolves when all have ended. Twice is once. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#cancelLook?.();
     for (const seat of this.#seats) {
       seat.cancelTimer();
       seat.handle?.stop();
@@ -170,6 +181,39 @@ export class ThreadPool {
     }
   }
 
+  #took(): void {
+    if (this.#isStuck) {
+      this.#isStuck = false;
+      this.#parts.logger.info("🧵 a thread begins calls again");
+      this.#refuse(undefined);
+    }
+    this.#runWaiting();
+  }
+
+  #wait(call: IncomingCall): void {
+    this.#waiting.add(new WaitingCall(call, this.#gone));
+    if (this.#cancelLook === undefined) this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#cancelLook = this.#parts.clock.after(STUCK_LOOK_MS, () => {
+      this.#cancelLook = undefined;
+      if (this.#isStopping || this.#waiting.size === 0) return;
+      if (!this.#refusal) this.#lookForStuck();
+      this.#lookLater();
+    });
+  }
+
+  #lookForStuck(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const ready = this.#handles().filter(({ isReady }) => isReady);
+    if (ready.length === 0 || ready.some((handle) => handle.busyForMs(nowMs) < STUCK_MS)) return;
+    const what = `all ${ready.length} threads of the worker have computed for ${STUCK_MS} ms without a pause`;
+    this.#parts.logger.error(`🧵 ${what}: no call can begin`);
+    this.#isStuck = true;
+    this.#refuse(new FabricError("NO_THREAD", what));
+  }
+
   readonly #gone = (call: WaitingCall): void => {
     this.#waiting.delete(call);
   };
@@ -187,7 +231,7 @@ export class ThreadPool {
       ready: (served) => this.#ready(number, served),
       failed: (reason) => this.#failed(number, reason),
       ended: (reason, calls) => this.#ended(seat, reason, calls),
-      took: () => this.#runWaiting(),
+      took: () => this.#took(),
     });
   }
 
@@ -198,6 +242,7 @@ export class ThreadPool {
       this.#starting = undefined;
     } else if (!this.#isStopping) {
       this.#parts.logger.info(`🧵 thread ${number} is up again`);
+      this.#isStuck = false;
       if (this.#refusal) this.#refuse(undefined);
       this.#runWaiting();
     }

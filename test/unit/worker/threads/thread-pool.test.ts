@@ -122,6 +122,27 @@ describe("ThreadPool", () => {
     ]);
   });
 
+  it("R-08 threads that all compute for half a minute are told of, and what waits is refused as not run, until one pauses", async () => {
+    const rig = await PoolRig.started(2);
+    await rig.run(2);
+    for (const thread of rig.threads) thread.setBusy(true);
+    await rig.clock.advance(100);
+    const [waiting] = await rig.run(1);
+    await rig.clock.advance(25_000);
+    expect([rig.refusals, waiting?.seen.ends]).toEqual([[], []]);
+    await rig.clock.advance(10_000);
+    expect(rig.refusals).toEqual(["NO_THREAD"]);
+    expect(waiting?.seen.ends[0]?.message).toContain(
+      "all 2 threads of the worker have computed for 30000 ms without a pause",
+    );
+    rig.threads[1]!.setBusy(false);
+    await rig.clock.advance(100);
+    expect(rig.refusals).toEqual(["NO_THREAD", undefined]);
+    const begun = rig.running.length;
+    await rig.run(1);
+    expect(rig.running.length).toBe(begun + 1);
+  });
+
   it("P1 gives a thread that computes no more calls, though it has the fewest", async () => {
     const rig = await PoolRig.started(2);
     await rig.run(4);
