@@ -12,6 +12,9 @@ import type { NetworkPath } from "./network-path";
 
 export type { MemoryHost } from "./memory-host";
 
+/** Some hundred bytes each; when there are more, the older half is dropped. */
+const LOG_LINES_MAX = 500_000;
+
 /**
  * A network of the seams Connection and IncomingCall on a virtual clock. Packets keep their order on a connection and take a
  * time that the seed decides; so the same seed gives the same log.
@@ -34,7 +37,7 @@ export class MemoryNetwork {
     this.#conditions = networkConditions(GOOD_NETWORK, conditions);
   }
 
-  /** What happened, a line each, with its time. */
+  /** What happened, a line each, with its time. Of more than 500,000 lines the older half is dropped. */
   get log(): readonly string[] {
     return this.#log;
   }
@@ -139,6 +142,7 @@ export class MemoryNetwork {
 
   note(event: string): void {
     this.#log.push(`${this.#clock.monotonicMs()} ${event}`);
+    if (this.#log.length > LOG_LINES_MAX) this.#log.splice(0, LOG_LINES_MAX / 2);
   }
 
   bind(address: string, server: MemoryServer): string {
