@@ -77,10 +77,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     pending.shareChanged(id, slots);
   }),
   fc
-    .tuple(fc.constantFrom("random", "weighted"), fc.subarray(PATHS))
-    .map(([policy, paths]): Step => (model, pending) => {
+    .tuple(fc.constantFrom("random", "weighted"), fc.subarray(PATHS), fc.subarray(PATHS))
+    .map(([policy, paths, resumed]): Step => (model, pending) => {
       model.currentPolicy = policy;
       model.paths = paths;
+      model.resumed = resumed;
       pending.settingsChanged();
     }),
 );
@@ -113,6 +114,7 @@ function seen(mirror: MemberMirror, policy: string) {
       slots: mirror.slotsElsewhere(id),
     })),
     idempotent: PATHS.map((path) => mirror.traits(path).idempotent),
+    resumable: PATHS.map((path) => mirror.traits(path).resumable),
   };
 }
 

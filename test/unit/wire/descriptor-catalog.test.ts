@@ -252,6 +252,15 @@ describe("DescriptorCatalog", () => {
       catalog.remove(careful);
       expect(catalog.method("/app.Api/Call")?.idempotent).toBe(true);
     });
+
+    it("K6: a method is resumable only when every version says so", () => {
+      const catalog = new DescriptorCatalog(OWN);
+      const before = add(catalog, serviceFile("api.proto", "app", { responseStream: true }));
+      add(catalog, serviceFile("api.proto", "app", { responseStream: true, resumable: true }));
+      expect([catalog.method("/app.Api/Call")?.resumable, catalog.resumablePaths]).toEqual([false, []]);
+      catalog.remove(before);
+      expect([catalog.method("/app.Api/Call")?.resumable, catalog.resumablePaths]).toEqual([true, ["/app.Api/Call"]]);
+    });
   });
 
   describe("keeps a set for as long as someone has it", () => {

@@ -1,10 +1,12 @@
-import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import {
   FieldDescriptorProto_Label,
   FieldDescriptorProto_Type,
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
   MethodOptions_IdempotencyLevel,
+  MethodOptionsSchema,
   type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 
@@ -42,11 +44,20 @@ export function messageField(name: string, typeName: string, number = 1): FieldI
 export interface ServiceInit {
   readonly message: string;
   readonly idempotent?: boolean;
+  readonly resumable?: boolean;
   readonly responseStream?: boolean;
 }
 
+/** `option (heddle.v1.resumable) = true` as bytes of google.protobuf.MethodOptions. */
+const RESUMABLE = new BinaryWriter().tag(58_201, WireType.Varint).bool(true).finish();
+
 /** A service whose one method, Call, takes and gives `message`. */
-export function serviceOf(name: string, { message, idempotent = false, responseStream = false }: ServiceInit) {
+export function serviceOf(
+  name: string,
+  { message, idempotent = false, resumable = false, responseStream = false }: ServiceInit,
+) {
+  const options = fromBinary(MethodOptionsSchema, resumable ? RESUMABLE : new Uint8Array());
+  if (idempotent) options.idempotencyLevel = MethodOptions_IdempotencyLevel.IDEMPOTENT;
   return {
     name,
     method: [
@@ -55,7 +66,7 @@ export function serviceOf(name: string, { message, idempotent = false, responseS
         inputType: message,
         outputType: message,
         serverStreaming: responseStream,
-        ...(idempotent ? { options: { idempotencyLevel: MethodOptions_IdempotencyLevel.IDEMPOTENT } } : {}),
+        ...(idempotent || resumable ? { options } : {}),
       },
     ],
   };

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fromBinary, getExtension, toJson, type DescExtension } from "@bufbuild/protobuf";
 import { FieldDescriptorProto_Type } from "@bufbuild/protobuf/wkt";
 import { FabricError } from "../../../src/core/errors";
+import type { MethodDescriptor } from "../../../src/wire/descriptor-file";
 import { DescriptorSet } from "../../../src/wire/descriptor-set";
 import { loadProtoContract, type ProtoContract } from "../../../src/wire/proto-contract";
 
@@ -74,6 +75,29 @@ describe("Proto contract", () => {
         ],
       },
     ]);
+  });
+
+  it("knows the methods that are resumable, and heddle/v1/options.proto without being told where it is", () => {
+    const option = (value: boolean) => `{ option (heddle.v1.resumable) = ${value}; }`;
+    write({
+      "ticks.proto": `syntax = "proto3"; package ticks.v1;
+        import "heddle/v1/options.proto";
+        service Ticks {
+          rpc Watch(Tick) returns (stream Tick) ${option(true)}
+          rpc Off(Tick) returns (stream Tick) ${option(false)}
+          rpc Plain(Tick) returns (stream Tick);
+          rpc One(Tick) returns (Tick) ${option(true)}
+        }
+        message Tick {}`,
+    });
+    const { services, descriptorSet } = load("ticks.proto", ".");
+    const resumable = { Watch: true, Off: false, Plain: false, One: false };
+    const flagsOf = (methods: readonly MethodDescriptor[]) =>
+      Object.fromEntries(methods.map((method) => [method.name, method.resumable]));
+    expect(flagsOf(services[0]!.methods)).toEqual(resumable);
+    // As a director reads it.
+    const received = DescriptorSet.parse(descriptorSet).services.find(({ fullName }) => fullName === "ticks.v1.Ticks");
+    expect(flagsOf(received!.methods)).toEqual(resumable);
   });
 
   it("reads messages as generated code does: camelCase, defaults, 64-bit integers and enums as strings", () => {
