@@ -28,7 +28,6 @@ const RPC_TIMEOUT_MS = 5_000;
 interface Surroundings extends World {
   readonly asked: Asked[];
   readonly durable: DurableWrite[];
-  readonly isDisturbed: boolean;
   readonly isHit: boolean;
   fork(): Random;
   note(event: string): void;

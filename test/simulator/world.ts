@@ -92,6 +92,8 @@ export interface World {
   readonly asked: readonly Asked[];
   readonly durable: readonly DurableWrite[];
   readonly errorLines: readonly string[];
+  /** Whether a fault is active, or was within the last 15 s. */
+  readonly isDisturbed: boolean;
   /** When each host was last disturbed by a fault; Infinity while one lasts. */
   readonly disturbedMs: (host: string) => number;
   /** When the store last ended that director's leases before their time. */
