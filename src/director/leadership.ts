@@ -13,9 +13,11 @@ export class Leadership {
     this.#election = Election.start(options);
   }
 
-  /** Who leads, as last seen. */
+  /** Who leads, as last seen. Never this director once its term is over: that it no longer leads it knows, and who does it may not. */
   current(): Leader | undefined {
-    return this.#election.leader();
+    const leader = this.#election.leader();
+    const isOver = leader?.directorId === this.#options.candidate.directorId && !this.#election.isLeader();
+    return isOver ? undefined : leader;
   }
 
   /** The condition for writes that only the leader may do; `undefined` while this director does not lead. */
