@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { FabricClient } from "../../../src/client/fabric-client";
-import { FabricError } from "../../../src/core/errors";
+import type { FabricError } from "../../../src/core/errors";
 import type { ResumePosition } from "../../../src/core/resume-position";
 import { type Random, seededRandom } from "../../../src/core/random";
 import type { TypedClient } from "../../../src/rpc/service/typed-client";
