@@ -119,8 +119,9 @@ export class MemberWriter {
   async #commit(memberId: string, wanted: Wanted): Promise<number | undefined> {
     const { store, view } = this.#parts;
     const key = KEYS.member(memberId);
-    const shown = view.members.get(memberId);
-    if (wanted && shown && isLater(shown, wanted)) {
+    // As the watch has brought it, and not as an overlay of our own shows it.
+    const seen = view.stored(memberId) ?? view.members.get(memberId);
+    if (wanted && seen && this.#isNewer(seen, wanted)) {
       // To be based on it would be to write over it.
       this.#parts.released(memberId); // W3
       return view.modRevision(key);

@@ -76,9 +76,14 @@ function releaseIfMoved(parts: ViewFollowers, memberId: string, record: MemberRe
   const { membership, directorId } = parts;
   const local = membership.get(memberId);
   if (!record || !local || record.homeDirectorId === directorId) return;
-  const isOlder = isLater(local.record, record);
-  const isSame = !isOlder && !isLater(record, local.record);
-  if (!isOlder && !(isSame && local.sessionId !== undefined)) membership.apply({ kind: "release", memberId });
+  const isAttachedHere = local.sessionId !== undefined;
+  if (isLater(local.record, record)) {
+    // Somebody wrote over what this director holds, not having seen it.
+    if (isAttachedHere) membership.write(memberId);
+    return;
+  }
+  const isSame = !isLater(record, local.record);
+  if (!isSame || !isAttachedHere) membership.apply({ kind: "release", memberId });
 }
 
 /** Wherever it was asked for, it is the member's own director that closes its stream. */

@@ -111,6 +111,20 @@ describe("MemberWriter", () => {
     expect([(await stored("w1"))?.homeDirectorId, released, writer.pending]).toEqual(["d2", ["w1"], 0]);
   });
 
+  it("W3 writes nothing over a later stream that the watch has brought while its own write was tried again", async () => {
+    const { clock, inner, store, view, writer, released, stored } = await open();
+    store.faults = { ...NO_FAULTS, refuseRatio: 1 };
+    writer.put(record("w1", { attachment: 2, state: "dead" }));
+    await clock.advance(10);
+    const meanwhile = view.members.get("w1")?.state;
+    await inner.put(KEYS.member("w1"), encodeRecord(record("w1", { homeDirectorId: "d2", attachment: 3 })));
+    store.faults = NO_FAULTS;
+    await clock.advance(5_000);
+    expect([meanwhile, released]).toEqual(["dead", ["w1"]]);
+    expect(await stored("w1")).toMatchObject({ homeDirectorId: "d2", attachment: 3 });
+    expect(view.members.get("w1")).toMatchObject({ homeDirectorId: "d2", state: "alive" });
+  });
+
   it("W2 loses nothing when answers are lost", async () => {
     const { clock, store, writer, stored } = await open();
     store.faults = { ...NO_FAULTS, loseAnswerRatio: 0.5, delayMaxMs: 20 };
