@@ -29,6 +29,10 @@ export interface LinkParts {
   readonly engine: Omit<Http2Options, "clock" | "random">;
   /** Begins to connect; what is written meanwhile waits. */
   dial(): Duplex;
+  /** The link before it fell silent: it takes calls once the peer has answered a PING, not with the SETTINGS that it sends unasked. */
+  readonly mustAnswer: boolean;
+  /** The peer did not answer in time. */
+  fellSilent(): void;
   /** The peer gave the connection up for keepalive PINGs that came too often for it (gRFC A8). */
   tooManyPings(): void;
 }
@@ -83,9 +87,8 @@ export class ClientLink implements CallHost {
       this.#socket,
       {
         onReady: () => {
-          this.#ready = true;
-          this.#readyMs = parts.clock.monotonicMs();
-          this.#owner.linkReady(this);
+          if (parts.mustAnswer) this.#connection.ping(() => this.#becomeReady());
+          else this.#becomeReady();
         },
         onCapacity: () => this.#owner.linkReady(this),
         onGoaway: (_last, code, text) => {
@@ -177,6 +180,12 @@ export class ClientLink implements CallHost {
     this.#connection.destroy(ErrorCode.NO_ERROR, reason);
   }
 
+  #becomeReady(): void {
+    this.#ready = true;
+    this.#readyMs = this.#parts.clock.monotonicMs();
+    this.#owner.linkReady(this);
+  }
+
   /** Takes no new calls, and ends when the last has ended. */
   #retire(code: number, text: string): void {
     if (this.#retired) return;
@@ -187,6 +196,7 @@ export class ClientLink implements CallHost {
 
   #closed(end: ConnectionEnd): void {
     const reason = this.#reasonOf(end);
+    if (end.kind === "timeout") this.#parts.fellSilent();
     // Nobody is there to say goodbye to, and the attempt must not go on behind the next one.
     if (!this.#ready) this.#socket.destroy();
     this.#ready = false;

@@ -50,7 +50,8 @@ const STORM_LINK_IDLE_MS = 10_000;
 
 /**
  * The way to one server: usually one HTTP/2 connection, which is made again when it breaks.
- * - G1 ready means that new calls are taken by a connection whose peer has sent its SETTINGS.
+ * - G1 ready means that new calls are taken by a connection whose peer has sent its SETTINGS. After one that fell silent, also that the peer
+ *   has answered a PING: a server whose network loses what is sent to it still greets, and would be given calls until the next silence.
  * - G2 GOAWAY ends readiness at once, and calls above its last id as never begun.
  * - G3 with as many streams as the peer allows, further connections are opened, and calls wait meanwhile.
  * - G4 an attempt that has no SETTINGS in time has failed.
@@ -69,6 +70,8 @@ export class Subchannel implements Connection, CallRoute {
   readonly #stormy: LinkLane;
   #closed = false;
   #keepaliveMs: number;
+  /** Since a connection fell silent, until one is answered. */
+  #isSilent = false;
 
   constructor(address: string, options: SubchannelOptions) {
     this.address = address;
@@ -83,7 +86,10 @@ export class Subchannel implements Connection, CallRoute {
       dial: (owner) => this.#dial(owner, calmBackoff, 0),
       isKeptOpen: true,
       holdsCalls,
-      readinessChanged: (ready, reason) => this.#tell(ready, reason),
+      readinessChanged: (ready, reason) => {
+        if (ready) this.#isSilent = false;
+        this.#tell(ready, reason);
+      },
     });
     this.#stormy = new LinkLane({
       clock,
@@ -150,6 +156,11 @@ export class Subchannel implements Connection, CallRoute {
         clock,
         random,
         dial: () => this.#options.dial(this.address),
+        // Without keepalive nothing would end the wait.
+        mustAnswer: this.#isSilent && intervalMs > 0,
+        fellSilent: () => {
+          this.#isSilent = true;
+        },
         tooManyPings: () => {
           // Of several links that are told so at once, each had the interval that is doubled.
           this.#keepaliveMs = Math.max(this.#keepaliveMs, 2 * intervalMs);
