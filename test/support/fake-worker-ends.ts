@@ -35,6 +35,8 @@ export class WorkerEnds {
   dials = 0;
   /** Connections that are made from now on break at once. */
   isDown = false;
+  /** Connections that are made from now on greet, and hear nothing. */
+  isDeaf = false;
   onStream: (stream: Http2Stream) => void = () => {};
   readonly #ends: Duplex[] = [];
   readonly #options: WorkerEndsOptions;
@@ -66,6 +68,7 @@ export class WorkerEnds {
       { clock: systemClock, random: seededRandom(1), ...this.#options.http2 },
     );
     this.servers.push(server);
+    if (this.isDeaf) this.freeze(index);
     return ours;
   };
 

@@ -274,6 +274,25 @@ describe("Subchannel", () => {
       expect(await patience(clock, 0)).toBe(3);
     });
 
+    it("R-08 G1: after a silence a server that greets is not ready before it has answered", async () => {
+      const clock = await connected();
+      workers.isDeaf = true;
+      await patience(clock, 0);
+      const [reasons, dials] = [told(), workers.dials];
+      while (workers.dials < dials + 3) {
+        await clock.advance(100);
+        await settled();
+      }
+      expect(reasons).toEqual([]);
+
+      workers.isDeaf = false;
+      while (reasons.length === 0 && workers.dials < dials + 6) {
+        await clock.advance(100);
+        await settled();
+      }
+      expect(reasons).toEqual(["ready: connected"]);
+    });
+
     it("is sent half as often where the server says that it is too much, and once more where it still is", async () => {
       const clock = await connected();
       for (const index of [0, 1]) {
