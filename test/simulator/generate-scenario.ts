@@ -9,14 +9,19 @@ const POLICIES = ["round-robin", "least-connections", "random", "consistent-hash
 const STORE_FAULTS: readonly StoreFault[] = ["refused", "requests-held", "answers-held", "silent", "flaky", "slow"];
 
 /** Of faults; see `#fault`. */
-const KINDS = 15;
-/** Which kinds a theme has: processes, the ways between them, the store, directors. */
+const KINDS = 18;
+/** Which kinds a theme has: processes, the ways between them, the store, directors, stops that are planned, what meets badly. */
 const THEMES: readonly (readonly number[])[] = [
   [0, 1, 4, 5, 6],
   [7, 8, 9, 14],
   [10, 10, 11, 13],
   [2, 4, 5, 7, 10, 12],
+  [4],
+  [15, 16, 17],
 ];
+
+/** In whose runs nothing else fails. */
+const PLANNED_THEME = 4;
 
 /** What a seed stands for. Another version of this makes other scenarios of the same seeds; those that matter are kept as data. */
 export function generateScenario(seed: number): Scenario {
@@ -44,7 +49,7 @@ class Generator {
       slots: index === 0 || random.below(2) === 0 ? 0 : 1 + random.below(3),
     }));
     this.#clients = names("client-", 1 + random.below(3)).map((name) => ({ name, mode: this.#oneOf(MODES) }));
-    this.#theme = random.below(4);
+    this.#theme = random.below(THEMES.length);
     this.#activeMs = WARM_UP_MS + 12_000 + random.below(14_000);
   }
 
@@ -143,7 +148,7 @@ class Generator {
     const untilMs = this.#later(atMs, random.below(3) === 0 ? 14_000 : 5_000);
     const director = this.#oneOf(this.#directors);
     const worker = this.#oneOf(this.#workers).name;
-    const kinds = random.below(3) > 0 ? THEMES[this.#theme] : undefined;
+    const kinds = random.below(3) > 0 || this.#theme === PLANNED_THEME ? THEMES[this.#theme] : undefined;
     switch (kinds ? this.#oneOf(kinds) : random.below(KINDS)) {
       case 0:
       case 1:
@@ -189,8 +194,76 @@ class Generator {
           host: this.#oneOf([director, worker]),
           ratio: (random.below(40) - 20) / 1_000,
         });
-      default:
+      case 14:
         return this.#degrade(atMs, untilMs);
+      case 15:
+        return this.#impatientStop(worker);
+      case 16:
+        return this.#storeAwayDuringJoins();
+      default:
+        return this.#outOfReach(worker);
+    }
+  }
+
+  /** A worker that is to stop, is killed before it is done, and comes back at once. */
+  #impatientStop(worker: string): void {
+    const atMs = WARM_UP_MS + this.#random.below(6_000);
+    const killMs = this.#later(atMs, 1_500);
+    this.#add(atMs, { do: "stop", host: worker });
+    this.#add(killMs, { do: "crash", host: worker, silently: this.#random.below(2) === 0 });
+    this.#add(this.#later(killMs, 1_000), { do: "start", host: worker });
+  }
+
+  /**
+   * The store fails for a director while one of its workers is started anew and intents are lifted elsewhere; later that worker loses
+   * its way to the director, and moves.
+   */
+  #storeAwayDuringJoins(): void {
+    const random = this.#random;
+    const index = random.below(this.#workers.length);
+    const { name: worker } = this.#workers[index]!;
+    const director = this.#directors[(index + 1) % this.#directors.length]!;
+    const other = this.#directors[(index + 2) % this.#directors.length]!;
+    const atMs = WARM_UP_MS + random.below(3_000);
+    const kept = this.#oneOf(this.#workers.slice(1)).name;
+    const fault = this.#oneOf<StoreFault>(["refused", "refused", "flaky", "slow", "answers-held"]);
+    this.#add(atMs - 500, { do: "intent", director: other, worker: kept, kind: "cordoned" });
+    this.#add(atMs, { do: "store-fault", director, fault });
+    const crashMs = atMs + random.below(1_000);
+    this.#add(crashMs, { do: "crash", host: worker, silently: random.below(3) === 0 });
+    const startMs = crashMs + 50 + random.below(1_500);
+    this.#add(startMs, { do: "start", host: worker });
+    this.#add(atMs + 1_000 + random.below(1_000), { do: "intent", director: other, worker: kept, kind: "serving" });
+    const healMs = startMs + 200 + random.below(2_500);
+    this.#add(healMs, { do: "store-heal", director });
+    if (random.below(2) === 0) return;
+    const blockMs = healMs + 1_500 + random.below(1_500);
+    if (random.below(2) === 0) this.#add(blockMs, { do: "store-fault", director, fault: "slow" });
+    for (const [from, to] of [
+      [director, worker],
+      [worker, director],
+    ] as const) {
+      this.#add(blockMs, { do: "block", from, to });
+      this.#add(this.#activeMs, { do: "unblock", from, to });
+    }
+  }
+
+  /** A worker that nobody reaches, or that stands still, for so long that it is judged dead although it lives. */
+  #outOfReach(worker: string): void {
+    const atMs = WARM_UP_MS + this.#random.below(1_000);
+    if (this.#random.below(2) === 0) {
+      this.#add(atMs, { do: "freeze", host: worker });
+      return this.#add(this.#activeMs, { do: "thaw", host: worker });
+    }
+    for (const other of [...this.#directors, ...this.#workers.map(({ name }) => name)]) {
+      if (other === worker) continue;
+      for (const [from, to] of [
+        [other, worker],
+        [worker, other],
+      ] as const) {
+        this.#add(atMs, { do: "block", from, to });
+        this.#add(this.#activeMs, { do: "unblock", from, to });
+      }
     }
   }
 
@@ -211,7 +284,11 @@ class Generator {
     const mayGo = how === "crash" && this.#workers.slice(1).some(({ name }) => name === host);
     if (mayGo && this.#random.below(3) === 0) {
       this.#gone.push(host);
-      return this.#add(WARM_UP_MS + this.#random.below(6_000), { do: "crash", host, silently: false });
+      return this.#add(WARM_UP_MS + this.#random.below(6_000), {
+        do: "crash",
+        host,
+        silently: this.#random.below(2) === 0,
+      });
     }
     if (how === "stop") this.#add(atMs, { do: how, host });
     else this.#add(atMs, { do: how, host, silently: this.#random.below(4) === 0 });

@@ -45,12 +45,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "watch-event-skipped",
-    bug: "of several changes that come at once the last is not taken",
+    bug: "one in eight of the changes that the watch brings is not taken",
     file: "src/director/cluster-view.ts",
     edits: [
       [
         "for (const change of event.changes) {",
-        "for (const change of event.changes.slice(0, event.changes.length > 1 ? -1 : 1)) {",
+        "for (const change of event.revision % 8 === 0 ? [] : event.changes) {",
       ],
     ],
   },
@@ -157,9 +157,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "stream-resumes-one-too-late",
-    bug: "a stream that broke is resumed after the token that would be next",
-    file: "src/client/generate.ts",
-    edits: [["resumeAfterSequence: last,", "resumeAfterSequence: last === 0n ? last : last + 1n,"]],
+    bug: "a worker goes on with a stream after the token that would be next",
+    file: "src/worker/services/inference-service.ts",
+    edits: [
+      [
+        "let sequence = request.resumeAfterSequence + 1n;",
+        "let sequence = request.resumeAfterSequence + (request.resumeAfterSequence > 0n ? 2n : 1n);",
+      ],
+    ],
   },
   {
     name: "undrain-forgotten",
@@ -200,19 +205,31 @@ export const MUTANTS: readonly Mutant[] = [
     name: "dead-for-ever",
     bug: "a worker that was judged dead does not come back as a new life",
     file: "src/worker/attach-loop.ts",
-    edits: [["      raiseIncarnation();\n", ""]],
+    edits: [
+      ['if (outcome.error.code === "MEMBER_REMOVED") raiseIncarnation();', ""],
+      ["      raiseIncarnation();\n", ""],
+    ],
   },
   {
     name: "suspects-never-end",
-    bug: "a suspect is not judged when its time is over",
+    bug: "no verdict is ever given on a suspect",
     file: "src/membership/suspicion.ts",
-    edits: [["if (step.nowMs >= phase.deadlineMs) {", "if (step.nowMs >= phase.deadlineMs + 1_000_000) {"]],
+    edits: [
+      [
+        'if (phase.kind !== "suspect" || !step.mayEvict()) return; // M5',
+        'if (phase.kind !== "suspect" || step.nowMs > 0) return;',
+      ],
+    ],
   },
   {
     name: "write-over-a-newer-life",
     bug: "a director writes what it last saw of a worker over what another director knows better",
     file: "src/director/member-writer.ts",
     edits: [
+      [
+        "if (wanted && shown && isLater(shown, wanted)) {",
+        "if (wanted && !wanted && shown && isLater(shown, wanted)) {",
+      ],
       ["if (record && this.#isNewer(record, wanted)) {", "if (record && !wanted && this.#isNewer(record, wanted)) {"],
     ],
   },

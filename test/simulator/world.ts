@@ -94,6 +94,8 @@ export interface World {
   readonly errorLines: readonly string[];
   /** Whether a fault is active, or was within the last 15 s. */
   readonly isDisturbed: boolean;
+  /** The same, but for stops that were planned. */
+  readonly isHit: boolean;
   /** When each host was last disturbed by a fault; Infinity while one lasts. */
   readonly disturbedMs: (host: string) => number;
   /** When the store last ended that director's leases before their time. */

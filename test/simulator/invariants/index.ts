@@ -6,6 +6,7 @@ import { idempotentCallsSucceed } from "./idempotent-calls-succeed";
 import type { Invariant } from "./invariant";
 import { noCallToTheUnfit } from "./no-call-to-the-unfit";
 import { noErrorLines } from "./no-error-lines";
+import { noVerdictWithoutAFault } from "./no-verdict-without-a-fault";
 import { nothingLeftBehind } from "./nothing-left-behind";
 import { oneLeader } from "./one-leader";
 import { plannedStopsLoseNoCall } from "./planned-stops-lose-no-call";
@@ -26,6 +27,7 @@ export const INVARIANTS: readonly Invariant[] = [
   viewsConverge,
   countersReturn,
   streamsComplete,
+  noVerdictWithoutAFault,
   nothingLeftBehind,
   noErrorLines,
 ];

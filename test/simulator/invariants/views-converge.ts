@@ -1,5 +1,6 @@
 import { MemberState } from "../../../generated/heddle/v1/member";
 import type { MemberRecord } from "../../../src/core/member";
+import { readFact } from "../../../src/director/records";
 import type { Invariant } from "./invariant";
 
 const STATES: Readonly<Record<string, MemberState>> = {
@@ -22,6 +23,12 @@ export const viewsConverge: Invariant = {
       const wrong: string[] = [];
       const { entries } = await store.inner.list("cluster/members/");
       const records = entries.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as MemberRecord);
+      const intents = (await store.inner.list("cluster/intents/")).entries.map(({ key, value }) =>
+        readFact(key, value),
+      );
+      const keptOut = new Set(
+        intents.map((fact) => (fact?.kind === "intent" && fact.value?.kind !== "serving" ? fact.id : "")),
+      );
       const leaders = new Set<string>();
       for (const [name, { rpc }] of directors) {
         const { members } = await cluster.outcome(rpc.listMembers({}));
@@ -40,7 +47,7 @@ export const viewsConverge: Invariant = {
           if (!records.some((record) => record.memberId === memberId)) wrong.push(`${name} alone has ${shown(member)}`);
           const isOver = state === MemberState.DEAD || state === MemberState.LEFT;
           if (!workers.has(memberId) && (ready || !isOver)) wrong.push(`${name} has ${shown(member)}, which is gone`);
-          if (workers.has(memberId) && !ready && !notReadyReason.startsWith("operator")) {
+          if (workers.has(memberId) && !ready && !(keptOut.has(memberId) && notReadyReason.startsWith("operator"))) {
             wrong.push(`${name} may not pick ${memberId}: ${notReadyReason}`);
           }
         }
