@@ -227,10 +227,9 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/director/member-writer.ts",
     edits: [
       [
-        "if (wanted && shown && isLater(shown, wanted)) {",
-        "if (wanted && !wanted && shown && isLater(shown, wanted)) {",
+        'if (!wanted) return stored.state !== "dead" && stored.state !== "left";',
+        'return !wanted && stored.state !== "dead" && stored.state !== "left";',
       ],
-      ["if (record && this.#isNewer(record, wanted)) {", "if (record && !wanted && this.#isNewer(record, wanted)) {"],
     ],
   },
 ];
