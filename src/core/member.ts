@@ -107,6 +107,8 @@ export interface MemberIdentity {
   readonly liveness: { readonly kind: "attached" } | { readonly kind: "reported"; readonly ttlMs: number };
   /** Which of the Attach streams of its life this is, from 1; absent or 0 from a member that does not count them. */
   readonly attachment?: number;
+  /** Whether its data address serves heddle.v1.CapacityService. */
+  readonly sharesSlots?: boolean;
 }
 
 /**

@@ -15,6 +15,7 @@ const IDENTITY_FIELDS = [
   "dataKeepalive",
   "liveness",
   "attachment",
+  "sharesSlots",
 ] as const satisfies readonly (keyof MemberIdentity)[];
 
 /** Whether two identities say the same. A different order of keys may count as a difference: that costs one write. */

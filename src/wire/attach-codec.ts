@@ -117,6 +117,7 @@ function helloToWire(hello: Hello): WireHello {
     tags: tagsToWire(hello.tags),
     resources: resourcesToWire(hello.resources),
     attachment: hello.attachment ?? 0,
+    sharesSlots: hello.sharesSlots ?? false,
   };
 }
 

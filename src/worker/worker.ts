@@ -372,6 +372,7 @@ export class Worker {
       heartbeatIntervalMs: config.heartbeatIntervalMs,
       wantsEvents: this.#parts.onEvent !== undefined,
       attachment: this.#attachments,
+      sharesSlots: this.#parts.server !== undefined,
     };
   }
 

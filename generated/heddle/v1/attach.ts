@@ -107,6 +107,8 @@ export interface Hello {
    * the one's with the higher. 0 from a worker that does not count, which then is whose who wrote last.
    */
   attachment: number;
+  /** Whether the data address serves heddle.v1.CapacityService. Directors ask no other server for its slots. */
+  sharesSlots: boolean;
 }
 
 export interface Hello_TagsEntry {
@@ -561,6 +563,7 @@ function createBaseHello(): Hello {
     heartbeatIntervalMs: 0,
     wantsEvents: false,
     attachment: 0,
+    sharesSlots: false,
   };
 }
 
@@ -613,6 +616,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.attachment !== 0) {
       writer.uint32(120).uint32(message.attachment);
+    }
+    if (message.sharesSlots !== false) {
+      writer.uint32(128).bool(message.sharesSlots);
     }
     return writer;
   },
@@ -753,6 +759,14 @@ export const Hello: MessageFns<Hello> = {
             message.attachment = reader.uint32();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.sharesSlots = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -797,6 +811,7 @@ export const Hello: MessageFns<Hello> = {
     message.heartbeatIntervalMs = object.heartbeatIntervalMs ?? 0;
     message.wantsEvents = object.wantsEvents ?? false;
     message.attachment = object.attachment ?? 0;
+    message.sharesSlots = object.sharesSlots ?? false;
     return message;
   },
 };

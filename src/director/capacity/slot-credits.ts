@@ -72,7 +72,7 @@ export class SlotCredits {
 
   /** A connection to the member is kept from now on. */
   added(endpoint: PooledEndpoint): void {
-    if (!endpoint.record.dataKeepalive) return;
+    if (endpoint.record.sharesSlots !== true) return;
     const { clock, random, directorId, openCapacity, relays, drainChanged, settled } = this.#parts;
     const link = new CapacityLink(endpoint, {
       clock,

@@ -8,6 +8,8 @@ import { RawConnection } from "./raw-connection";
 
 /** Bytes of flag and length before a message. */
 const MESSAGE_HEAD_BYTES = 5;
+/** Shorter requests are none of the cases': a health check, or a client that asks who the directors are. */
+const CALL_BYTES_MIN = 64;
 
 /** Serves UnaryCall of the interop tests, as one of the negative cases says; and writes down what its clients do wrong. */
 export class NegativeServer {
@@ -34,6 +36,8 @@ export class NegativeServer {
           }
         },
         onRequest: (to, streamId, body) => {
+          if (body.length < CALL_BYTES_MIN) return to.refuse(streamId);
+          to.hasHadCalls = true;
           calls += 1;
           void behaviour.answer(to, streamId, answerTo(body), { isFirst: calls === 1 });
         },
@@ -48,7 +52,7 @@ export class NegativeServer {
 
   /** Connections over which calls came. */
   get connectionsOfCalls(): number {
-    return this.#connections.filter(({ hasHadStreams }) => hasHadStreams).length;
+    return this.#connections.filter(({ hasHadCalls }) => hasHadCalls).length;
   }
 
   get violations(): readonly string[] {

@@ -22,12 +22,15 @@ const WINDOW_BYTES = 65_535;
 
 /** ":status 200" by its index, and "content-type" by that of its name (RFC 7541, appendix A). */
 const ANSWER_HEAD = Buffer.concat([Buffer.from([0x88, 0x0f, 0x10, 16]), Buffer.from("application/grpc")]);
-const OK_TRAILERS = Buffer.concat([
-  Buffer.from([0x00, 11]),
-  Buffer.from("grpc-status"),
-  Buffer.from([1]),
-  Buffer.from("0"),
-]);
+const statusTrailers = (status: string) =>
+  Buffer.concat([
+    Buffer.from([0x00, 11]),
+    Buffer.from("grpc-status"),
+    Buffer.from([status.length]),
+    Buffer.from(status),
+  ]);
+const OK_TRAILERS = statusTrailers("0");
+const UNIMPLEMENTED = Buffer.concat([ANSWER_HEAD, statusTrailers("12")]);
 
 /** A client's stream, from its HEADERS until both sides have ended it. */
 interface RawStream {
@@ -54,7 +57,8 @@ export class RawConnection {
   /** What the client did wrong. */
   readonly violations: string[] = [];
   hasSentGoaway = false;
-  hasHadStreams = false;
+  /** Set by who knows which streams are calls. */
+  hasHadCalls = false;
   readonly #socket: Socket;
   readonly #events: RawConnectionEvents;
   readonly #reader = new FrameReader();
@@ -125,6 +129,12 @@ export class RawConnection {
 
   trailers(streamId: number): void {
     this.#write(TYPE.headers, END_HEADERS | END_STREAM, streamId, OK_TRAILERS);
+    this.#forget(streamId);
+  }
+
+  /** Says that there is no such method. */
+  refuse(streamId: number): void {
+    this.#write(TYPE.headers, END_HEADERS | END_STREAM, streamId, UNIMPLEMENTED);
     this.#forget(streamId);
   }
 
@@ -202,7 +212,6 @@ export class RawConnection {
 
   #takeHeaders({ flags, id }: RawFrame): void {
     this.#streams.set(id, { parts: [], sendWindowBytes: this.#streamWindowBytes, isRequestOver: false });
-    this.hasHadStreams = true;
     this.#events.onStream(this, id);
     if (flags & END_STREAM) this.#endRequest(id);
   }

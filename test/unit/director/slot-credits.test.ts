@@ -1,3 +1,7 @@
+import { seededRandom } from "../../../src/core/random";
+import { SlotCredits } from "../../../src/director/capacity/slot-credits";
+import { NO_RELAYS } from "../../../src/director/relays";
+import type { PooledEndpoint } from "../../../src/director/worker-pool";
 import { typedClient } from "../../../src/rpc/service/typed-client";
 import { rawDefinition } from "../../../src/rpc/service/raw-definition";
 import {
@@ -207,13 +211,26 @@ describe("A worker's slots among several directors", () => {
     expect(cluster.clock.monotonicMs() - leftMs).toBeLessThan(200);
   });
 
-  it("H-01 a worker of another stack is used with all its slots by every director", async () => {
-    await startWorker({ dataKeepalive: false });
-    const loads = directors.map((director) => load(director, 5));
-    await pass(() => seen.ended > 50);
-    expect(seen.runningMax).toBe(SLOTS);
-    expect(cluster.network.log.filter((line) => line.includes("CapacityService"))).toEqual([]);
-    for (const { stop } of loads) stop();
+  it("H-01 a worker that does not say that it shares its slots is not asked, and used with all of them", () => {
+    const openCapacity = jest.fn();
+    const never = () => {
+      throw new Error("nothing is to be asked");
+    };
+    const credits = new SlotCredits({
+      clock: cluster.clock,
+      random: seededRandom(1),
+      directorId: "d1",
+      openCapacity,
+      relays: NO_RELAYS,
+      dispatcher: never,
+      isPublished: never,
+      drainChanged: never,
+      settled: never,
+    });
+    credits.added({ memberId: "w1", record: { sharesSlots: false } } as PooledEndpoint);
+    expect(credits.usable("w1")).toBe(Infinity);
+    expect(openCapacity).not.toHaveBeenCalled();
+    credits.close();
   });
 
   it("H-06 a worker that leaves is picked by no director before it refuses calls, though the store is away", async () => {
