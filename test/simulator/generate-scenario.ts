@@ -220,6 +220,7 @@ class Generator {
    */
   #storeAwayDuringJoins(): void {
     const random = this.#random;
+    if (random.below(3) === 0) return this.#storeAwayDuringFarewell();
     const index = random.below(this.#workers.length);
     const { name: worker } = this.#workers[index]!;
     const director = this.#directors[(index + 1) % this.#directors.length]!;
@@ -246,6 +247,17 @@ class Generator {
       this.#add(blockMs, { do: "block", from, to });
       this.#add(this.#activeMs, { do: "unblock", from, to });
     }
+  }
+
+  /** A worker stops for good, and is forgotten while a director that is not its own does not see the store. */
+  #storeAwayDuringFarewell(): void {
+    const index = 1 + this.#random.below(this.#workers.length - 1);
+    const { name: host } = this.#workers[index]!;
+    this.#gone.push(host);
+    this.#add(WARM_UP_MS, { do: "stop", host });
+    const director = this.#directors[(index + 2) % this.#directors.length]!;
+    this.#add(WARM_UP_MS + 8_500, { do: "store-fault", director, fault: "refused" });
+    this.#add(this.#activeMs, { do: "store-heal", director });
   }
 
   /** A worker that nobody reaches, or that stands still, for so long that it is judged dead although it lives. */

@@ -221,15 +221,4 @@ export const MUTANTS: readonly Mutant[] = [
       ],
     ],
   },
-  {
-    name: "write-over-a-newer-life",
-    bug: "a director writes what it last saw of a worker over what another director knows better",
-    file: "src/director/member-writer.ts",
-    edits: [
-      [
-        'if (!wanted) return stored.state !== "dead" && stored.state !== "left";',
-        'return !wanted && stored.state !== "dead" && stored.state !== "left";',
-      ],
-    ],
-  },
 ];
