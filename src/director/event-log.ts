@@ -90,11 +90,12 @@ export class EventLog {
       const described = describe(change);
       if (!described) continue;
       const { fact, revision, isLocal } = change;
-      const record = fact.kind === "member" ? fact.value : undefined;
+      const isIntent = fact.kind === "intent";
+      const record = fact.kind === "member" ? fact.value : isIntent ? this.#view.members.get(fact.id) : undefined;
       const event: LoggedEvent = {
         ...described,
         revision,
-        memberId: fact.kind === "member" || fact.kind === "intent" ? fact.id : "",
+        memberId: fact.kind === "member" || isIntent ? fact.id : "",
         atUnixMs: Math.floor(this.#clock.wallMs()),
         ...(record ? { record } : {}),
         ...(isLocal ? { isLocal } : {}),

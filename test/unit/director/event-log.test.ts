@@ -1,5 +1,5 @@
 import { SILENT_LOGGER } from "../../../src/core/logger";
-import { NO_RESOURCES, type MemberRecord, type MemberState } from "../../../src/core/member";
+import { DEFAULT_INTENT, NO_RESOURCES, type MemberRecord, type MemberState } from "../../../src/core/member";
 import { seededRandom } from "../../../src/core/random";
 import { ClusterView } from "../../../src/director/cluster-view";
 import { EventLog, type LoggedEvent } from "../../../src/director/event-log";
@@ -77,6 +77,16 @@ describe("EventLog", () => {
     await settle();
     expect(words(told)).toEqual(["node-joined w1"]);
     await store.close();
+  });
+
+  it("tells of an intent with the member that it is for", async () => {
+    const { clock, store } = await open();
+    const { told } = await follow(store, clock);
+    await put(store, "w1", "alive");
+    await store.put(KEYS.intent("w1"), encodeRecord({ ...DEFAULT_INTENT, kind: "cordoned" }));
+    await settle();
+    expect(words(told)).toEqual(["node-joined w1", "intent-changed w1"]);
+    expect(told.map((event) => event.record?.memberId)).toEqual(["w1", "w1"]);
   });
 
   it("does not tell how things stand at the start as if it happened then", async () => {
