@@ -101,6 +101,7 @@ export class Director {
     this.#view.onReplaced(() => this.#session.renew());
     this.#writer = new MemberWriter({
       ...parts,
+      directorId,
       view: this.#view,
       session: (): Session | undefined => this.#session.current,
       released: (memberId) => void this.#membership.apply({ kind: "release", memberId }),

@@ -11,6 +11,7 @@ import type { ClusterView } from "./cluster-view";
 import { encodeRecord, KEYS, readFact } from "./records";
 
 export interface MemberWriterParts {
+  readonly directorId: string;
   readonly store: Store;
   readonly view: ClusterView;
   readonly clock: Clock;
@@ -121,6 +122,7 @@ export class MemberWriter {
     const key = KEYS.member(memberId);
     // As the watch has brought it, and not as an overlay of our own shows it.
     const seen = view.stored(memberId) ?? view.members.get(memberId);
+    if (!wanted && seen && this.#isOthers(seen)) return view.modRevision(key);
     if (wanted && seen && this.#isNewer(seen, wanted)) {
       // To be based on it would be to write over it.
       this.#parts.released(memberId); // W3
@@ -149,11 +151,16 @@ export class MemberWriter {
 
   /** A higher incarnation is a newer life; a deletion must not touch what another director holds. */
   #isNewer(stored: MemberRecord, wanted: Wanted): boolean {
-    if (!wanted) return stored.state !== "dead" && stored.state !== "left";
+    if (!wanted) return this.#isOthers(stored) || (stored.state !== "dead" && stored.state !== "left");
     if (isLater(stored, wanted) || isLater(wanted, stored)) return isLater(stored, wanted);
     // The same life at another director: what we last saw of it, its stream breaking here, is no news any more.
     const movedOn = wanted.state === "suspect" || wanted.state === "dead";
     return stored.homeDirectorId !== wanted.homeDirectorId && movedOn;
+  }
+
+  /** A life that this director forgets may have been followed by one elsewhere. */
+  #isOthers({ homeDirectorId }: MemberRecord): boolean {
+    return homeDirectorId !== this.#parts.directorId;
   }
 
   #operation(key: string, wanted: Wanted) {

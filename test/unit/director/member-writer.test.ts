@@ -44,6 +44,7 @@ async function open(given: { readonly session?: () => Session | undefined } = {}
   void view.run(new AbortController().signal);
   const released: string[] = [];
   const writer = new MemberWriter({
+    directorId: "d1",
     store,
     view,
     clock,
@@ -123,6 +124,18 @@ describe("MemberWriter", () => {
     expect([meanwhile, released]).toEqual(["dead", ["w1"]]);
     expect(await stored("w1")).toMatchObject({ homeDirectorId: "d2", attachment: 3 });
     expect(view.members.get("w1")).toMatchObject({ homeDirectorId: "d2", state: "alive" });
+  });
+
+  it("W3 forgets its own, and not the life that followed at another director", async () => {
+    const { clock, inner, writer, stored } = await open();
+    writer.put(record("w1", { state: "left" }));
+    await clock.advance(10);
+    await inner.put(KEYS.member("w1"), encodeRecord(record("w1", { homeDirectorId: "d2", incarnation: 6 })));
+    await clock.advance(10);
+    writer.delete("w1");
+    await clock.advance(10);
+    expect(await stored("w1")).toMatchObject({ homeDirectorId: "d2", incarnation: 6 });
+    expect(writer.pending).toBe(0);
   });
 
   it("W2 loses nothing when answers are lost", async () => {
