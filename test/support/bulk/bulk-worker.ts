@@ -12,6 +12,7 @@ import { BulkReader, BulkSender, ReadingRound } from "./bulk-streams";
 
 const HEAD = HeaderList.of([":status", "200", "content-type", "application/grpc"]);
 const OK = HeaderList.of(["grpc-status", "0"]);
+const NO_SUCH_METHOD = HeaderList.of(["grpc-status", "12"]);
 
 const IGNORES: StreamHandler = {
   onHeaders: () => {},
@@ -74,6 +75,10 @@ async function serve(address: string): Promise<void> {
         return upload(stream, message, Number(head.get(BULK.together) ?? "0"));
       case BULK.waiting:
         return tellWaiting(stream);
+      case "/grpc.health.v1.Health/Check":
+        stream.sendHeaders(HEAD);
+        stream.sendTrailers(NO_SUCH_METHOD);
+        return IGNORES;
       default:
         return IGNORES; // answers nothing, for ever
     }
