@@ -39,7 +39,7 @@ export function followView(view: ClusterView, parts: ViewFollowers): void {
 function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): void {
   switch (fact.kind) {
     case "member":
-      releaseIfMoved(parts, fact.id, fact.value);
+      settleClaim(parts, fact.id, fact.value);
       parts.refresh(fact.id);
       parts.contracts.syncSoon();
       return;
@@ -71,8 +71,8 @@ function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): 
   }
 }
 
-/** A worker that attached to another director is judged there. */
-function releaseIfMoved(parts: ViewFollowers, memberId: string, record: MemberRecord | undefined): void {
+/** A worker is judged by the director that it attached to last: this one lets it go, or says again that it is its own. */
+function settleClaim(parts: ViewFollowers, memberId: string, record: MemberRecord | undefined): void {
   const { membership, directorId } = parts;
   const local = membership.get(memberId);
   if (!record || !local || record.homeDirectorId === directorId) return;

@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { CancelTimer, Clock } from "../core/clock";
+import { sleepOn } from "../core/sleep-on";
 
 /** Beyond this Node fires a timer at once instead of late. */
 const TIMER_MAX_MS = 2_147_483_647;
@@ -9,22 +10,7 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
 
-  sleep: (delayMs, signal) =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const onAbort = () => {
-        cancel();
-        reject(signal?.reason);
-      };
-      const cancel = startTimer(delayMs, () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      });
-      signal?.addEventListener("abort", onAbort, { once: true });
-    }),
+  sleep: (delayMs, signal) => sleepOn(systemClock, delayMs, signal),
 
   after: (delayMs, callback) => startTimer(delayMs, callback),
 };

@@ -1,6 +1,6 @@
 import type { Cancellation } from "../core/cancellation";
 import type { CancelTimer, Clock } from "../core/clock";
-import { sleepOn } from "./sleep-on";
+import { sleepOn } from "../core/sleep-on";
 
 /**
  * The clock of one process on one machine. It can be stopped with its process: timers that fall due meanwhile run when it goes

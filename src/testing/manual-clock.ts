@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock } from "../core/clock";
 import type { Cancellation } from "../core/cancellation";
-import { sleepOn } from "./sleep-on";
+import { sleepOn } from "../core/sleep-on";
 import { TimerHeap, type HeapTimer } from "./timer-heap";
 
 /** Taken when this loads, so that a test framework's fake timers do not stop it. */

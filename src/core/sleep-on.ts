@@ -1,5 +1,5 @@
-import type { Cancellation } from "../core/cancellation";
-import type { Clock } from "../core/clock";
+import type { Cancellation } from "./cancellation";
+import type { Clock } from "./clock";
 
 /** `Clock.sleep`, made of the clock's `after`. */
 export function sleepOn(clock: Pick<Clock, "after">, delayMs: number, signal?: Cancellation): Promise<void> {
