@@ -16,6 +16,8 @@ import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { CONTROL_SERVICES, heddleDescriptors } from "../wire/descriptor-contract";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
+import { face } from "./face";
+import { alsoInProcess } from "./in-process-server";
 import { liveTls, newId, packageVersion, processParts } from "./process-parts";
 import { connector } from "./connector";
 import { RelayFleetServer } from "./relay-fleet-director";
@@ -55,7 +57,8 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   const directorId = config.directorId || directorIdOf(config.advertiseAddress || config.listenAddress);
   const tls = liveTls(config, parts);
   const fleet = config.relayWorkers > 1 ? new RelayFleetServer({ ...config, directorId }, parts) : undefined;
-  const server = fleet ?? directorServer(config, parts, tls);
+  const port = fleet ?? directorServer(config, parts, tls);
+  const { server, connection } = alsoInProcess(port, parts.clock, config.messageMaxBytes);
   const connectWorker = workerConnections(config, parts, tls);
   const wholeMessages = inMessages(config, parts);
   const catalog = new DescriptorCatalog(heddleDescriptors(CONTROL_SERVICES), {
@@ -67,6 +70,13 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
   if (config.dataDir === IN_MEMORY && config.etcdEndpoints.length === 0) {
     logger.warn("the store is in memory: what operators set is forgotten when this director stops");
   }
+
+  const connectDirector = connector(
+    { ...config, transport: "engine", reconnectMaxMs: config.heartbeatIntervalMs },
+    parts,
+    tls,
+  );
+  let isServing = false;
 
   return new Director({
     ...parts,
@@ -86,19 +96,27 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     registry,
     store,
     server,
+    face: face(config, {
+      ...parts,
+      directorId,
+      connection: wholeMessages(connection),
+      catalog,
+      tls,
+      isServing: () => isServing,
+      connectDirector,
+    }),
     ...(fleet ? { relays: fleet.fleet } : {}),
     catalog,
     connect: (address, record) => connectWorker(address, record.dataKeepalive ? config.dataKeepaliveMs : 0),
     newCutter: () => new FramedMessages(),
     openCapacity: (connection) => openCapacity(wholeMessages(connection)),
-    connectDirector: connector(
-      { ...config, transport: "engine", reconnectMaxMs: config.heartbeatIntervalMs },
-      parts,
-      tls,
-    ),
+    connectDirector,
     newId,
     loopLagMs: () => loopLag.take().maxMs,
-    onServing: setHealth,
+    onServing: (serving, services) => {
+      isServing = serving;
+      setHealth(serving, services);
+    },
   });
 }
 

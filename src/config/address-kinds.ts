@@ -23,6 +23,27 @@ export function listenAddress(name: string, entry: Entry<string>): Setting<strin
   });
 }
 
+/** An address to listen at, or `off` for not listening. */
+export function optionalListenAddress(name: string, entry: Entry<string> & { readonly off: string }): Setting<string> {
+  return setting(name, entry, {
+    accepts: `${FORM}; port 0 takes a free one; "${entry.off}" for none`,
+    show: (value) => value,
+    read: (text) => text,
+    isValid: (value) => typeof value === "string" && (value === entry.off || isAddress(parseSocketAddress, value)),
+  });
+}
+
+/** Addresses to listen at, separated by commas. */
+export function listenAddressList(name: string, entry: Entry<readonly string[]>): Setting<readonly string[]> {
+  return setting(name, entry, {
+    accepts: `a comma-separated list of ${FORM}`,
+    show: (value) => value.join(","),
+    read: (text) => text.split(",").map((part) => part.trim()),
+    isValid: (value) =>
+      Array.isArray(value) && value.length > 0 && value.every((item) => isAddress(parseSocketAddress, item)),
+  });
+}
+
 /** An address that others can dial. */
 export function dialableAddress(name: string, entry: Entry<string>): Setting<string> {
   return setting(name, entry, {

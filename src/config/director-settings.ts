@@ -1,4 +1,5 @@
 import { dialableAddress, endpointList, listenAddress } from "./address-kinds";
+import { httpSettings } from "./http-settings";
 import { bytes, decimal, durationMs, identifier, integer, path, text } from "./kinds";
 import { relaySettings } from "./relay-settings";
 import { namesDialableAddress, needs, together } from "./setting-rules";
@@ -43,6 +44,8 @@ export const directorSettings = {
     default: "heddle",
     doc: "Name of the cluster for people.",
   }),
+
+  ...httpSettings,
 
   dataDir: path("HEDDLE_DATA_DIR", {
     default: DATA_DIR_BY_PORT,

@@ -72,6 +72,7 @@ export function clusterRpcs(parts: ClusterRpcsParts): ClusterRpcs {
         self: director.directorId === parts.directorId,
         startedAtUnixMs: BigInt(director.startedAtUnixMs),
         version: director.version,
+        httpAddress: director.httpAddress ?? "",
       }));
       const members = report.records().map((record) => report.toWire(record));
       const shape = directors.length > 1 ? "active-active" : "single";
@@ -139,6 +140,8 @@ function stats(parts: ClusterRpcsParts) {
     if (!endpoint) continue;
     const { started, ok, failed, cancelled, meanLatencyMs } = sumOfMemberCalls(endpoint, relays.memberCalls(memberId));
     perMember.push({
+      latencyP50Ms: 0,
+      latencyP99Ms: 0,
       memberId,
       callsStarted: BigInt(started),
       callsSucceeded: BigInt(ok),

@@ -48,6 +48,14 @@ export interface DirectorServer {
   close(): void;
 }
 
+/** What people and other programs see of a director beside gRPC. */
+export interface Face {
+  /** Begins to listen, before the director takes calls. Resolves to its address. */
+  open(): Promise<string>;
+  /** When nothing goes on any more. */
+  close(): Promise<void>;
+}
+
 export interface DirectorParts {
   readonly clock: Clock;
   readonly random: Random;
@@ -59,6 +67,8 @@ export interface DirectorParts {
   /** Closed by the director when it stops. */
   readonly store: Store;
   readonly server: DirectorServer;
+  /** Its HTTP port. Default: none. */
+  readonly face?: Face | undefined;
   /** Default: none, calls come to `server`. */
   readonly relays?: Relays;
   /** What reflection answers from. */

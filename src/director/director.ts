@@ -77,6 +77,7 @@ export class Director {
   readonly #startedAtMs: number;
   #startedAtUnixMs = 0;
   #address = "";
+  #httpAddress = "";
   /** From the moment the address is known: candidates are named with it. */
   #leadership: Leadership | undefined;
   #tasks: Promise<void>[] = [];
@@ -230,6 +231,7 @@ export class Director {
     this.#mount();
     const bound = await server.listen(config.address, "DIRECTOR_ADDR");
     this.#address = config.advertiseAddress || bound;
+    this.#httpAddress = (await this.#parts.face?.open()) ?? "";
     await refuseTwin({ ...this.#parts, address: this.#address, view: this.#view });
     // Not before the port is ours: with the port goes the name, and whoever holds it has these workers attached.
     this.#adopt();
@@ -278,6 +280,7 @@ export class Director {
     );
     server.close();
     this.#end.abort();
+    await this.#parts.face?.close();
     this.#assignments.releaseAll();
     this.#credits.close();
     this.#pool.close();
@@ -315,6 +318,7 @@ export class Director {
       address: this.#address,
       startedAtUnixMs: this.#startedAtUnixMs,
       version,
+      httpAddress: this.#httpAddress,
     };
   }
 

@@ -37,6 +37,8 @@ export interface DirectorRecord {
   readonly address: string;
   readonly startedAtUnixMs: number;
   readonly version: string;
+  /** host:port of its HTTP port; absent or "" when it has none. */
+  readonly httpAddress?: string;
 }
 
 /** What a draining worker measured, told by its home director to the others. */

@@ -15,6 +15,7 @@ export {
   type GenerateRequest,
   type GenerateResponse,
 } from "../../generated/heddle/inference/v1/inference";
+export * from "../../generated/heddle/v1/agent";
 export { AttachServiceDefinition } from "../../generated/heddle/v1/attach";
 export * from "../../generated/heddle/v1/director";
 export {
@@ -25,3 +26,4 @@ export {
 } from "../../generated/heddle/v1/drain";
 export { HealthStatus } from "../../generated/heddle/v1/director";
 export type { Member as WireMember } from "../../generated/heddle/v1/member";
+export { type CallSeries, type EndedCall } from "../../generated/heddle/v1/calls";

@@ -60,6 +60,7 @@ export class Cluster {
     const process = await this.processes.heddle("heddle-director", {
       env: {
         DIRECTOR_ADDR: address,
+        HEDDLE_HTTP_ADDR: "off",
         HEDDLE_HEARTBEAT_INTERVAL_MS: String(HEARTBEAT_MS),
         ...(await this.storeEnv(address)),
         ...options.env,

@@ -19,8 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ["core", "wire", "rpc", "balancing"],
   director: ["core", "membership", "balancing", "store", "wire", "rpc"],
   "relay-process": ["core", "balancing", "director"],
-  gateway: ["core", "wire", "client"],
-  dashboard: ["core", "wire", "client"],
+  gateway: ["core", "wire", "rpc", "client"],
+  dashboard: [],
   cli: ["core", "config", "wire", "client"],
 };
 
@@ -31,13 +31,19 @@ const ROOTS = /^src\/(bin|api|testing)\//;
 const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "@grpc/grpc-js": ["src/wire/", "src/store/etcd/"],
   "@grpc/proto-loader": ["src/wire/"],
-  "@bufbuild/protobuf": ["src/wire/"],
+  "@bufbuild/protobuf": ["src/wire/", "src/gateway/"],
   protobufjs: ["src/wire/"],
   etcd3: ["src/store/etcd/"],
   "classic-level": ["src/store/embedded/"],
   winston: ["src/platform/"],
   systeminformation: ["src/platform/"],
   commander: ["src/cli/", "src/bin/"],
+  "cli-progress": ["src/cli/"],
+  fastify: ["src/gateway/"],
+  "@fastify/static": ["src/gateway/"],
+  "@fastify/swagger": ["src/gateway/"],
+  "@fastify/swagger-ui": ["src/gateway/"],
+  "prom-client": ["src/gateway/"],
 };
 
 /** Folders that only compute. Of Node they may use what neither reads nor writes anything. */

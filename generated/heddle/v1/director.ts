@@ -21,8 +21,34 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { MemberEvent } from "./attach";
+import { CallSeries, WatchCallsRequest, WatchCallsResponse } from "./calls";
 import { DrainMemberRequest, DrainMemberResponse } from "./drain";
 import { IntentKind, Load, Member, MemberState, Resources } from "./member";
+
+/** What the cluster looks like, found from who is there. */
+export const TopologyType = {
+  UNSPECIFIED: 0,
+  /** SIMPLE - One director, one zone. */
+  SIMPLE: 1,
+  /** HIERARCHICAL - One director, several zones. */
+  HIERARCHICAL: 2,
+  /** MESH - Several directors, one zone. */
+  MESH: 3,
+  /** HYBRID - Several directors, several zones. */
+  HYBRID: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type TopologyType = typeof TopologyType[keyof typeof TopologyType];
+
+export namespace TopologyType {
+  export type UNSPECIFIED = typeof TopologyType.UNSPECIFIED;
+  export type SIMPLE = typeof TopologyType.SIMPLE;
+  export type HIERARCHICAL = typeof TopologyType.HIERARCHICAL;
+  export type MESH = typeof TopologyType.MESH;
+  export type HYBRID = typeof TopologyType.HYBRID;
+  export type UNRECOGNIZED = typeof TopologyType.UNRECOGNIZED;
+}
 
 /** How the cluster is, in one word. */
 export const HealthStatus = {
@@ -231,6 +257,17 @@ export interface GetTopologyResponse {
   shape: string;
   directors: DirectorInfo[];
   members: Member[];
+  clusterName: string;
+  type: TopologyType;
+  /** By name, ascending. Members without the tag "zone" are in the zone "". */
+  zones: Zone[];
+}
+
+export interface Zone {
+  name: string;
+  members: number;
+  readyMembers: number;
+  memberIds: string[];
 }
 
 export interface DirectorInfo {
@@ -242,6 +279,8 @@ export interface DirectorInfo {
   self: boolean;
   startedAtUnixMs: bigint;
   version: string;
+  /** host:port of its HTTP port; "" when it has none. */
+  httpAddress: string;
 }
 
 export interface GetClusterHealthRequest {
@@ -283,6 +322,10 @@ export interface GetStatsResponse {
   perMember: MemberStats[];
   /** Longest delay of the director's event loop in the last ten seconds, in milliseconds. */
   loopLagMs: number;
+  /** Upper bounds, in milliseconds, ascending, of `latency_counts`; the last, which is infinite, is left out. */
+  latencyBoundsMs: number[];
+  /** Of calls that ended here. */
+  calls: CallSeries[];
 }
 
 /** Counted at this director since it first saw the member. */
@@ -295,6 +338,9 @@ export interface MemberStats {
   inFlight: number;
   /** Exponentially weighted moving average of the time to the end of a call, in milliseconds. */
   latencyEwmaMs: number;
+  /** Of the calls of about the last minute; 0 when there was none. */
+  latencyP50Ms: number;
+  latencyP99Ms: number;
 }
 
 export interface GetLeaderRequest {
@@ -2394,7 +2440,7 @@ export const GetTopologyRequest: MessageFns<GetTopologyRequest> = {
 };
 
 function createBaseGetTopologyResponse(): GetTopologyResponse {
-  return { clusterId: "", shape: "", directors: [], members: [] };
+  return { clusterId: "", shape: "", directors: [], members: [], clusterName: "", type: 0, zones: [] };
 }
 
 export const GetTopologyResponse: MessageFns<GetTopologyResponse> = {
@@ -2410,6 +2456,15 @@ export const GetTopologyResponse: MessageFns<GetTopologyResponse> = {
     }
     for (const v of message.members) {
       Member.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.clusterName !== "") {
+      writer.uint32(42).string(message.clusterName);
+    }
+    if (message.type !== 0) {
+      writer.uint32(48).int32(message.type);
+    }
+    for (const v of message.zones) {
+      Zone.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2459,6 +2514,30 @@ export const GetTopologyResponse: MessageFns<GetTopologyResponse> = {
             message.members.push(Member.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.clusterName = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.zones.push(Zone.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2480,12 +2559,106 @@ export const GetTopologyResponse: MessageFns<GetTopologyResponse> = {
     message.shape = object.shape ?? "";
     message.directors = object.directors?.map((e) => DirectorInfo.fromPartial(e)) || [];
     message.members = object.members?.map((e) => Member.fromPartial(e)) || [];
+    message.clusterName = object.clusterName ?? "";
+    message.type = object.type ?? 0;
+    message.zones = object.zones?.map((e) => Zone.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseZone(): Zone {
+  return { name: "", members: 0, readyMembers: 0, memberIds: [] };
+}
+
+export const Zone: MessageFns<Zone> = {
+  encode(message: Zone, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.members !== 0) {
+      writer.uint32(16).uint32(message.members);
+    }
+    if (message.readyMembers !== 0) {
+      writer.uint32(24).uint32(message.readyMembers);
+    }
+    for (const v of message.memberIds) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Zone {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseZone();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.members = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.readyMembers = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.memberIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Zone>): Zone {
+    return Zone.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Zone>): Zone {
+    const message = createBaseZone();
+    message.name = object.name ?? "";
+    message.members = object.members ?? 0;
+    message.readyMembers = object.readyMembers ?? 0;
+    message.memberIds = object.memberIds?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseDirectorInfo(): DirectorInfo {
-  return { directorId: "", address: "", leader: false, self: false, startedAtUnixMs: 0n, version: "" };
+  return { directorId: "", address: "", leader: false, self: false, startedAtUnixMs: 0n, version: "", httpAddress: "" };
 }
 
 export const DirectorInfo: MessageFns<DirectorInfo> = {
@@ -2510,6 +2683,9 @@ export const DirectorInfo: MessageFns<DirectorInfo> = {
     }
     if (message.version !== "") {
       writer.uint32(50).string(message.version);
+    }
+    if (message.httpAddress !== "") {
+      writer.uint32(58).string(message.httpAddress);
     }
     return writer;
   },
@@ -2575,6 +2751,14 @@ export const DirectorInfo: MessageFns<DirectorInfo> = {
             message.version = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.httpAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2600,6 +2784,7 @@ export const DirectorInfo: MessageFns<DirectorInfo> = {
       ? BigInt(object.startedAtUnixMs)
       : 0n;
     message.version = object.version ?? "";
+    message.httpAddress = object.httpAddress ?? "";
     return message;
   },
 };
@@ -2812,6 +2997,8 @@ function createBaseGetStatsResponse(): GetStatsResponse {
     policy: "",
     perMember: [],
     loopLagMs: 0,
+    latencyBoundsMs: [],
+    calls: [],
   };
 }
 
@@ -2888,6 +3075,16 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
     }
     if (message.loopLagMs !== 0) {
       writer.uint32(137).double(message.loopLagMs);
+    }
+    if (message.latencyBoundsMs.length !== 0) {
+      writer.uint32(146).fork();
+      for (const v of message.latencyBoundsMs) {
+        writer.double(v);
+      }
+      writer.join();
+    }
+    for (const v of message.calls) {
+      CallSeries.encode(v!, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -3041,6 +3238,32 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
             message.loopLagMs = reader.double();
             continue;
           }
+          case 18: {
+            if (tag === 145) {
+              message.latencyBoundsMs.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 146) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.latencyBoundsMs.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.calls.push(CallSeries.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3085,6 +3308,8 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
     message.policy = object.policy ?? "";
     message.perMember = object.perMember?.map((e) => MemberStats.fromPartial(e)) || [];
     message.loopLagMs = object.loopLagMs ?? 0;
+    message.latencyBoundsMs = object.latencyBoundsMs?.map((e) => e) || [];
+    message.calls = object.calls?.map((e) => CallSeries.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3098,6 +3323,8 @@ function createBaseMemberStats(): MemberStats {
     callsCancelled: 0n,
     inFlight: 0,
     latencyEwmaMs: 0,
+    latencyP50Ms: 0,
+    latencyP99Ms: 0,
   };
 }
 
@@ -3135,6 +3362,12 @@ export const MemberStats: MessageFns<MemberStats> = {
     }
     if (message.latencyEwmaMs !== 0) {
       writer.uint32(57).double(message.latencyEwmaMs);
+    }
+    if (message.latencyP50Ms !== 0) {
+      writer.uint32(65).double(message.latencyP50Ms);
+    }
+    if (message.latencyP99Ms !== 0) {
+      writer.uint32(73).double(message.latencyP99Ms);
     }
     return writer;
   },
@@ -3208,6 +3441,22 @@ export const MemberStats: MessageFns<MemberStats> = {
             message.latencyEwmaMs = reader.double();
             continue;
           }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.latencyP50Ms = reader.double();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.latencyP99Ms = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3240,6 +3489,8 @@ export const MemberStats: MessageFns<MemberStats> = {
       : 0n;
     message.inFlight = object.inFlight ?? 0;
     message.latencyEwmaMs = object.latencyEwmaMs ?? 0;
+    message.latencyP50Ms = object.latencyP50Ms ?? 0;
+    message.latencyP99Ms = object.latencyP99Ms ?? 0;
     return message;
   },
 };
@@ -4170,6 +4421,15 @@ export const DirectorServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
+    /** Calls as they end at this director, for people to watch. */
+    watchCalls: {
+      name: "WatchCalls",
+      requestType: WatchCallsRequest as typeof WatchCallsRequest,
+      requestStream: false,
+      responseType: WatchCallsResponse as typeof WatchCallsResponse,
+      responseStream: true,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
     getLeader: {
       name: "GetLeader",
       requestType: GetLeaderRequest as typeof GetLeaderRequest,
@@ -4388,6 +4648,16 @@ export const DirectorServiceService = {
     responseSerialize: (value: GetStatsResponse): Buffer => Buffer.from(GetStatsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatsResponse => GetStatsResponse.decode(value),
   },
+  /** Calls as they end at this director, for people to watch. */
+  watchCalls: {
+    path: "/heddle.v1.DirectorService/WatchCalls" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchCallsRequest): Buffer => Buffer.from(WatchCallsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchCallsRequest => WatchCallsRequest.decode(value),
+    responseSerialize: (value: WatchCallsResponse): Buffer => Buffer.from(WatchCallsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchCallsResponse => WatchCallsResponse.decode(value),
+  },
   getLeader: {
     path: "/heddle.v1.DirectorService/GetLeader" as const,
     requestStream: false as const,
@@ -4479,6 +4749,8 @@ export interface DirectorServiceServer extends UntypedServiceImplementation {
   getTopology: handleUnaryCall<GetTopologyRequest, GetTopologyResponse>;
   getClusterHealth: handleUnaryCall<GetClusterHealthRequest, GetClusterHealthResponse>;
   getStats: handleUnaryCall<GetStatsRequest, GetStatsResponse>;
+  /** Calls as they end at this director, for people to watch. */
+  watchCalls: handleServerStreamingCall<WatchCallsRequest, WatchCallsResponse>;
   getLeader: handleUnaryCall<GetLeaderRequest, GetLeaderResponse>;
   /** Asks the leader to step down in favour of another director. FAILED_PRECONDITION when there is no other. */
   transferLeadership: handleUnaryCall<TransferLeadershipRequest, TransferLeadershipResponse>;
@@ -4712,6 +4984,13 @@ export interface DirectorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatsResponse) => void,
   ): ClientUnaryCall;
+  /** Calls as they end at this director, for people to watch. */
+  watchCalls(request: WatchCallsRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchCallsResponse>;
+  watchCalls(
+    request: WatchCallsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchCallsResponse>;
   getLeader(
     request: GetLeaderRequest,
     callback: (error: ServiceError | null, response: GetLeaderResponse) => void,

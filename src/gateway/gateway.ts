@@ -1,0 +1,69 @@
+import type { Server } from "node:https";
+
+import fastify, { type FastifyInstance } from "fastify";
+
+import type { TlsSource } from "../rpc/server/tls-handshakes";
+import type { GatewayParts } from "./gateway-parts";
+import { healthRoutes } from "./health/health-routes";
+import { listenHttp, type BoundPort } from "./listen-http";
+
+export type { GatewayConfig, GatewayParts } from "./gateway-parts";
+
+/**
+ * The director's HTTP port: every face that is not gRPC. It asks the director by the same RPCs as everybody else does, without a socket
+ * between.
+ */
+export class Gateway {
+  readonly #parts: GatewayParts;
+  /** For tests that need no socket. */
+  readonly app: FastifyInstance;
+  #ports: readonly BoundPort[] = [];
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+    const options = {
+      bodyLimit: parts.config.bodyMaxBytes,
+      // Idle connections end when the gateway stops, the others when they are answered.
+      forceCloseConnections: "idle",
+    } as const;
+    this.app = parts.tls === undefined ? fastify(options) : httpsApp(options, parts.tls);
+    // One line for each face.
+    void this.app.register(healthRoutes(parts));
+  }
+
+  /**
+   * Begins to listen. Resolves to the address of the first port.
+   * @throws FabricError INVALID_ARGUMENT when an address that was asked for cannot be bound
+   */
+  async open(): Promise<string> {
+    const { config, logger } = this.#parts;
+    this.#ports = await listenHttp(this.app, config, logger);
+    const { address } = this.#ports[0]!;
+    logger.info(`🌐 HTTP at ${this.#parts.tls === undefined ? "http" : "https"}://${address}/`);
+    return address;
+  }
+
+  /** Answers what it has, and takes no more. Streams end with what they stream. */
+  async close(): Promise<void> {
+    for (const port of this.#ports) port.close();
+    await this.app.close();
+  }
+}
+
+type TlsFiles = TlsSource["current"];
+
+/** The certificate, and whom it lets in, of the gRPC port: what is closed there is not open here. */
+function httpsApp(options: object, tls: TlsSource): FastifyInstance {
+  const app = fastify({ ...options, https: httpsOptions(tls.current) });
+  const unwatch = tls.watch((renewed) => (app.server as Server).setSecureContext(httpsOptions(renewed)));
+  app.addHook("onClose", unwatch);
+  return app as unknown as FastifyInstance;
+}
+
+function httpsOptions({ cert, key, clientCa }: TlsFiles) {
+  return {
+    cert,
+    key,
+    ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
+}
