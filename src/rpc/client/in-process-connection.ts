@@ -1,10 +1,12 @@
 import type { CallEnd, CallListener, CallStart, Connection, IncomingCall, OutgoingCall } from "../../core/call";
 import { endOfAnswer, endOfError } from "../../core/call-end";
 import { CallMetadata } from "../../core/call-metadata";
-import { FabricError } from "../../core/errors";
+import { FabricError, type ErrorCode } from "../../core/errors";
 
 /** What waits for a reader that is slow before its sender is held back: an HTTP/2 stream's window. */
 const WAITING_MAX_BYTES = 65_535;
+
+const CLOSED = "what serves it is closed";
 
 /**
  * Calls of this process to what it serves itself, in chunks as they would come over a socket, without one.
@@ -26,7 +28,7 @@ export class InProcessConnection implements Connection {
     const started = new InProcessCall(call, listener, () => this.#calls.delete(started));
     this.#calls.add(started);
     queueMicrotask(() => {
-      if (this.#closed) started.lose("the director is stopping");
+      if (this.#closed) started.fail("WORKER_UNREACHABLE", CLOSED);
       else if (!started.isOver) this.#serve(started.incoming);
     });
     return started;
@@ -43,7 +45,7 @@ export class InProcessConnection implements Connection {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const call of this.#calls) call.lose("the director is stopping");
+    for (const call of this.#calls) call.fail("WORKER_LOST", CLOSED);
     for (const listener of this.#listeners.splice(0)) listener(false, "closed");
   }
 }
@@ -150,8 +152,8 @@ class InProcessCall implements OutgoingCall {
   }
 
   /** Ends it for the caller, and for the server if it has it. */
-  lose(reason: string): void {
-    this.#abandon(new FabricError("WORKER_LOST", reason));
+  fail(code: ErrorCode, reason: string): void {
+    this.#abandon(new FabricError(code, reason));
   }
 
   // ---- OutgoingCall ----------------------------------------------------------------------------------------------------
