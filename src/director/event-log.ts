@@ -41,12 +41,23 @@ export class EventLog {
 
   /** Events after `revision`; from 0, or a revision that is no longer kept, `reset` and one event per member come first. */
   watch(revision: number, signal: AbortSignal): AsyncIterable<LoggedEvent> {
-    const queue = new MessageQueue<LoggedEvent>({ onReturn: () => stop() });
     const completeAfter = Math.max(this.#completeAfter, this.#view.loadedRevision ?? Infinity);
     const isKept = revision > 0 && revision >= completeAfter && revision <= this.#view.revision;
     // What only this director saw has no revision of its own, so who says this one may have seen it or not.
     const resumable = isKept && !this.#kept.some((event) => event.isLocal && event.revision === revision);
-    const backlog = resumable ? this.#kept.filter((event) => event.revision > revision) : this.#present();
+    return this.#watchFrom(
+      resumable ? this.#kept.filter((event) => event.revision > revision) : this.#present(),
+      signal,
+    );
+  }
+
+  /** At most `count` of the events that are kept, and those that follow. For people, who want to know what led to the present. */
+  watchLatest(count: number, signal: AbortSignal): AsyncIterable<LoggedEvent> {
+    return this.#watchFrom(this.#kept.slice(-count), signal);
+  }
+
+  #watchFrom(backlog: readonly LoggedEvent[], signal: AbortSignal): AsyncIterable<LoggedEvent> {
+    const queue = new MessageQueue<LoggedEvent>({ onReturn: () => stop() });
     for (const event of backlog) queue.push(event);
     const watcher = (event: LoggedEvent) => {
       if (queue.size < WAITING_MAX) {

@@ -65,9 +65,11 @@ export function watchRpcs(parts: WatchRpcsParts): WatchRpcs {
       }
     },
 
-    watchEvents: async function* ({ afterRevision }, { signal }) {
+    watchEvents: async function* ({ afterRevision, latestMax }, { signal }) {
       const ended = AbortSignal.any([signal, parts.stopping]);
-      for await (const event of parts.events.watch(Number(afterRevision), ended)) {
+      const events =
+        latestMax > 0 ? parts.events.watchLatest(latestMax, ended) : parts.events.watch(Number(afterRevision), ended);
+      for await (const event of events) {
         const member = event.record && parts.report.toWire(event.record);
         yield { event: { ...eventToWire(event), member } };
       }

@@ -231,6 +231,11 @@ export interface RemoveMemberResponse {
 export interface WatchEventsRequest {
   /** Events after this revision; 0 starts with RESET and the members as they are. */
   afterRevision: bigint;
+  /**
+   * Begins with at most this many of the latest events that are kept, instead of RESET; after_revision is then not looked at. 0 for no such
+   * beginning.
+   */
+  latestMax: number;
 }
 
 export interface WatchEventsResponse {
@@ -2132,7 +2137,7 @@ export const RemoveMemberResponse: MessageFns<RemoveMemberResponse> = {
 };
 
 function createBaseWatchEventsRequest(): WatchEventsRequest {
-  return { afterRevision: 0n };
+  return { afterRevision: 0n, latestMax: 0 };
 }
 
 export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
@@ -2142,6 +2147,9 @@ export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
         throw new globalThis.Error("value provided for field message.afterRevision of type uint64 too large");
       }
       writer.uint32(8).uint64(message.afterRevision);
+    }
+    if (message.latestMax !== 0) {
+      writer.uint32(16).uint32(message.latestMax);
     }
     return writer;
   },
@@ -2167,6 +2175,14 @@ export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
             message.afterRevision = reader.uint64() as bigint;
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.latestMax = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2187,6 +2203,7 @@ export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
     message.afterRevision = (object.afterRevision !== undefined && object.afterRevision !== null)
       ? BigInt(object.afterRevision)
       : 0n;
+    message.latestMax = object.latestMax ?? 0;
     return message;
   },
 };

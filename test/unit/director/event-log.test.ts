@@ -70,6 +70,24 @@ async function read(log: EventLog, revision: number): Promise<string[]> {
 }
 
 describe("EventLog", () => {
+  it("begins with the latest events that are kept where somebody asks for those, and goes on with what follows", async () => {
+    const { clock, store } = await open();
+    const { log } = await follow(store, clock);
+    for (const state of ["alive", "suspect", "dead"] as const) await put(store, "w1", state);
+    await settle();
+    const stop = new AbortController();
+    const told: LoggedEvent[] = [];
+    const reading = (async () => {
+      for await (const event of log.watchLatest(2, stop.signal)) told.push(event);
+    })();
+    await put(store, "w2", "alive");
+    await settle();
+    stop.abort();
+    await reading;
+    expect(words(told)).toEqual(["node-suspected w1", "node-failed w1", "node-joined w2"]);
+    await store.close();
+  });
+
   it("tells of the very first change of an empty cluster", async () => {
     const { clock, store } = await open();
     const { told } = await follow(store, clock);
