@@ -19,7 +19,8 @@ import { ownThread, type Served, type ServedService, type ServiceHost } from "..
 import { ThreadPool } from "../worker/threads/thread-pool";
 import { Worker, type WorkerServer } from "../worker/worker";
 import { connector } from "./connector";
-import { liveTls, packageVersion, processParts, type ProcessParts } from "./process-parts";
+import { packageVersion } from "./package-version";
+import { liveTls, processParts, type ProcessParts } from "./process-parts";
 import { loadServices, type ServiceSource } from "./service-source";
 import { openThread, threadProgram } from "./thread-program";
 import { workerPort } from "./worker-port";

@@ -14,7 +14,8 @@ import { ownThread } from "../worker/service-host";
 import { watchTarget } from "../worker/target-watch";
 import { Worker } from "../worker/worker";
 import { connector } from "./connector";
-import { liveTls, packageVersion, processParts } from "./process-parts";
+import { packageVersion } from "./package-version";
+import { liveTls, processParts } from "./process-parts";
 
 /** Where the worker's own heartbeat has no interval of its own: the default of a director's. */
 const HEALTH_CHECK_EVERY_MS = 1_000;

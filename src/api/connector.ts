@@ -3,7 +3,8 @@ import { rpcConnection } from "../rpc/client/rpc-connection";
 import { GrpcConnection } from "../wire/grpc-connection";
 import type { LiveTls } from "../wire/live-tls";
 import { channelCredentials, dialingTls } from "../wire/tls";
-import { packageVersion, type ProcessParts } from "./process-parts";
+import { packageVersion } from "./package-version";
+import type { ProcessParts } from "./process-parts";
 
 /** Settings of workers and clients that say how they connect to others. */
 export interface ConnectorSettings {

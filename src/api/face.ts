@@ -8,7 +8,8 @@ import { AgentServiceDefinition, DirectorServiceDefinition } from "../wire/contr
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import type { LiveTls } from "../wire/live-tls";
 import { servingTls } from "../wire/tls";
-import { packageVersion, type ProcessParts } from "./process-parts";
+import { packageVersion } from "./package-version";
+import type { ProcessParts } from "./process-parts";
 
 export interface FaceParts extends ProcessParts {
   readonly directorId: string;

@@ -1,6 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 
 import type { Clock } from "../core/clock";
 import type { Logger } from "../core/logger";
@@ -42,21 +40,4 @@ export function liveTls(config: TlsConfig, { clock, logger }: Pick<ProcessParts,
 /** 16 random characters: unlike any other, and short enough to read. */
 export function newId(): string {
   return randomBytes(8).toString("hex");
-}
-
-/** Version of this package; package.json is two folders up in the sources and three in the build. */
-export function packageVersion(): string {
-  for (const up of [
-    ["..", ".."],
-    ["..", "..", ".."],
-  ]) {
-    try {
-      const text = readFileSync(join(__dirname, ...up, "package.json"), "utf8");
-      const { name, version } = JSON.parse(text) as { name?: string; version?: string };
-      if (name === "heddle" && version) return version;
-    } catch {
-      continue;
-    }
-  }
-  return "0.0.0";
 }

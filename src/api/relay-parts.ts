@@ -9,7 +9,8 @@ import { RpcServer } from "../rpc/server/rpc-server";
 import { ATTACH_PATH } from "../wire/attach-stream";
 import type { LiveTls } from "../wire/live-tls";
 import { dialingTls, servingTls } from "../wire/tls";
-import { packageVersion, type ProcessParts } from "./process-parts";
+import { packageVersion } from "./package-version";
+import type { ProcessParts } from "./process-parts";
 
 /**
  * PINGs to whoever connects to the director: only to let go of machines that vanished. Patient, because a director that stalls

@@ -1,4 +1,4 @@
-import { packageVersion } from "../api/process-parts";
+import { packageVersion } from "../api/package-version";
 import type { SettingsTable } from "../config/setting";
 
 /** A program that takes its settings from the environment alone. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { packageVersion } from "../api/process-parts";
+import { packageVersion } from "../api/package-version";
 import { heddleProgram } from "../cli/program";
 import { ROLES } from "./roles";
 

@@ -1,15 +1,21 @@
 import type { Roles } from "../cli/program";
-import { runAttachment } from "./attach-role";
-import { runClient } from "./client-role";
-import { runDirector } from "./director-role";
-import { operate } from "./operate";
-import { runWorker } from "./worker-role";
+import type * as AttachRole from "./attach-role";
+import type * as ClientRole from "./client-role";
+import type * as DirectorRole from "./director-role";
+import type * as Operate from "./operate";
+import type * as WorkerRole from "./worker-role";
 
-/** What the commands do. The programs of one role import that role alone: what they do not load costs them no memory. */
+const loadDirector = () => require("./director-role") as typeof DirectorRole;
+const loadWorker = () => require("./worker-role") as typeof WorkerRole;
+const loadAttachment = () => require("./attach-role") as typeof AttachRole;
+const loadClient = () => require("./client-role") as typeof ClientRole;
+const loadOperate = () => require("./operate") as typeof Operate;
+
+/** What the commands do. Each loads what it needs and nothing else: help waits for nobody's code, and a worker has no director's in memory. */
 export const ROLES: Roles = {
-  director: runDirector,
-  worker: (env, proto) => runWorker(env, proto ? { kind: "proto", proto } : { kind: "default" }),
-  attach: runAttachment,
-  client: runClient,
-  operate,
+  director: (env) => loadDirector().runDirector(env),
+  worker: (env, proto) => loadWorker().runWorker(env, proto ? { kind: "proto", proto } : { kind: "default" }),
+  attach: (env, target) => loadAttachment().runAttachment(env, target),
+  client: (env) => loadClient().runClient(env),
+  operate: (env, action, options) => loadOperate().operate(env, action, options),
 };

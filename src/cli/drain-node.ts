@@ -1,10 +1,10 @@
-import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
 import { Status } from "../core/status";
 import { DrainMeasure, DrainPhase, type DrainMemberResponse } from "../wire/contract";
 import { intentKindFromWire } from "../wire/member-codec";
 import { formatDuration } from "./duration";
-import { resolveNode, type NodesParts, type Operator } from "./nodes";
+import { resolveNode } from "./nodes";
+import type { Operator, OperatorParts } from "./operator";
 import { CommandError, EXIT, paint, type Terminal } from "./terminal";
 
 export interface DrainOptions {
@@ -20,11 +20,8 @@ export interface DrainOptions {
   readonly json: boolean;
 }
 
-export interface DrainParts extends NodesParts {
-  readonly clock: Clock;
-  /** Aborts at Ctrl-C: the command ends, the drain does not. */
-  readonly interrupted: AbortSignal;
-}
+/** Ctrl-C ends the command and not the drain. */
+export type DrainParts = Pick<OperatorParts, "operator" | "terminal" | "timeoutMs" | "clock" | "interrupted">;
 
 /** Between two attempts to find a director again, and until it is given up. */
 const AGAIN_MS = 500;
@@ -40,7 +37,7 @@ const ENDINGS: ReadonlySet<DrainPhase> = new Set([
 /** `heddle nodes drain`: begins a drain, or finds the one that runs, and watches it to its end. */
 export async function drainNode(parts: DrainParts, options: DrainOptions): Promise<number> {
   const { operator, terminal, clock, interrupted } = parts;
-  const memberId = await resolveNode(operator, options.node);
+  const memberId = await resolveNode(parts, options.node);
   const { reason, setBy, deadlineMs, force, maintenance } = options;
   const order = { memberId, reason, setBy, deadlineMs, force, maintenance };
   let last: DrainMemberResponse | undefined;

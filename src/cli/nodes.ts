@@ -1,27 +1,20 @@
 import type { IntentKind } from "../core/member";
-import { FabricError } from "../core/errors";
-import { Status } from "../core/status";
-import type { FabricClient } from "../client/fabric-client";
 import type { WireMember } from "../wire/contract";
 import { intentKindFromWire, intentKindToWire, stateFromWire } from "../wire/member-codec";
-import { CommandError, EXIT, paint, table, type Terminal } from "./terminal";
+import type { OperatorParts } from "./operator";
+import { CommandError, EXIT, paint, table } from "./terminal";
 
-/** The director's own service, through whichever director answers. */
-export type Operator = FabricClient["director"];
+/** What it takes to ask. */
+type Asking = Pick<OperatorParts, "operator" | "timeoutMs">;
+export type NodesParts = Pick<OperatorParts, "operator" | "terminal" | "timeoutMs">;
 
-export interface NodesParts {
-  readonly operator: Operator;
-  readonly terminal: Terminal;
-}
-
-/** Longest wait for one answer of a director. */
-export const ANSWER_TIMEOUT_MS = 10_000;
 /** Candidates that an error names. */
 const NAMED_MAX = 8;
 
 /** `heddle nodes ls`. */
-export async function listNodes({ operator, terminal }: NodesParts, json: boolean): Promise<number> {
-  const members = await membersOf(operator);
+export async function listNodes(parts: NodesParts, json: boolean): Promise<number> {
+  const { terminal } = parts;
+  const members = await membersOf(parts);
   if (json) {
     terminal.out(JSON.stringify(members.map(plainMember), undefined, 2));
     return EXIT.ok;
@@ -63,21 +56,19 @@ const DONE: Readonly<Record<IntentKind, string>> = {
 };
 
 /** `heddle nodes cordon`, `uncordon`, `resume`. */
-export async function setIntent({ operator, terminal }: NodesParts, order: IntentOrder): Promise<number> {
+export async function setIntent(parts: NodesParts, order: IntentOrder): Promise<number> {
+  const { operator, terminal, timeoutMs } = parts;
   const { kind, reason, setBy, json } = order;
-  const memberId = await resolveNode(operator, order.node);
-  const { member } = await operator.setIntent(
-    { memberId, kind: intentKindToWire(kind), reason, setBy },
-    { timeoutMs: ANSWER_TIMEOUT_MS },
-  );
+  const memberId = await resolveNode(parts, order.node);
+  const { member } = await operator.setIntent({ memberId, kind: intentKindToWire(kind), reason, setBy }, { timeoutMs });
   if (json) terminal.out(JSON.stringify(member && plainMember(member)));
   else terminal.out(`${memberId} ${DONE[kind]}${DONE[kind].includes(": heddle") ? ` ${memberId}` : ""}`);
   return EXIT.ok;
 }
 
 /** The one node of this id, or whose id alone begins so. @throws CommandError */
-export async function resolveNode(operator: Operator, node: string): Promise<string> {
-  const ids = (await membersOf(operator)).map(({ memberId }) => memberId);
+export async function resolveNode(parts: Asking, node: string): Promise<string> {
+  const ids = (await membersOf(parts)).map(({ memberId }) => memberId);
   if (ids.includes(node)) return node;
   const matching = ids.filter((id) => id.startsWith(node));
   const [only] = matching;
@@ -90,30 +81,8 @@ export async function resolveNode(operator: Operator, node: string): Promise<str
   throw new CommandError(EXIT.notFound, `no node's id is or begins with "${node}": ${known}`, "heddle nodes ls");
 }
 
-/** How a command ends that failed, in words and with its exit code. */
-export function reportFailure(terminal: Terminal, error: unknown): number {
-  const { exitCode, message, next } = error instanceof CommandError ? error : commandErrorOf(error);
-  terminal.err(`${paint(terminal, "red", "error:")} ${message}`);
-  terminal.err(`Try: ${next}`);
-  return exitCode;
-}
-
-function commandErrorOf(error: unknown): CommandError {
-  if (!(error instanceof FabricError)) throw error;
-  const { code, status, message } = error;
-  const ask = "heddle director, or name one that runs: --directors host:port (DIRECTOR_ADDR)";
-  if (code === "DIRECTOR_UNREACHABLE") return new CommandError(EXIT.failed, message, ask);
-  if (status === Status.DEADLINE_EXCEEDED) return new CommandError(EXIT.timeout, message, ask);
-  if (status === Status.NOT_FOUND) return new CommandError(EXIT.notFound, message, "heddle nodes ls");
-  if (status === Status.INVALID_ARGUMENT) return new CommandError(EXIT.usage, message, "heddle nodes --help");
-  if (status === Status.UNAUTHENTICATED || status === Status.PERMISSION_DENIED) {
-    return new CommandError(EXIT.denied, message, "the same with a certificate that the director takes (HEDDLE_TLS_*)");
-  }
-  return new CommandError(EXIT.failed, message, "the same again, or heddle nodes ls");
-}
-
-async function membersOf(operator: Operator): Promise<readonly WireMember[]> {
-  const { members } = await operator.listMembers({}, { timeoutMs: ANSWER_TIMEOUT_MS });
+async function membersOf({ operator, timeoutMs }: Asking): Promise<readonly WireMember[]> {
+  const { members } = await operator.listMembers({}, { timeoutMs });
   return members;
 }
 

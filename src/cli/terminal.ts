@@ -4,6 +4,10 @@ export interface Terminal {
   err(line: string): void;
   /** Whether `out` leads to a terminal that shows colours (NO_COLOR: no-color.org). */
   readonly coloured: boolean;
+  /** Width of the terminal that `out` leads to; undefined where there is none, and lines are as long as they are. */
+  readonly columns?: number | undefined;
+  /** Asks whoever sits there, and gives what they typed; undefined where nobody does. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
 }
 
 /** Exit codes of commands that ask something of the cluster. */

@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "relay-process": ["core", "balancing", "director"],
   gateway: ["core", "wire", "rpc", "client"],
   dashboard: [],
-  cli: ["core", "config", "wire", "client"],
+  cli: ["core", "config", "wire", "client", "rpc"],
 };
 
 /** Roots put the parts together and may import all of them: what users construct, the programs, and the test kit. */

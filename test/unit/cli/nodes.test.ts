@@ -1,7 +1,9 @@
 import { heddleProgram, type Roles } from "../../../src/cli/program";
 import { drainNode, type DrainOptions } from "../../../src/cli/drain-node";
 import { formatDuration, parseDuration } from "../../../src/cli/duration";
-import { listNodes, reportFailure, setIntent } from "../../../src/cli/nodes";
+import { listNodes, setIntent } from "../../../src/cli/nodes";
+import { ANSWER_TIMEOUT_MS } from "../../../src/cli/operator";
+import { reportFailure } from "../../../src/cli/report-failure";
 import type { Terminal } from "../../../src/cli/terminal";
 import { MemoryCluster, type RunningDirector } from "../../../src/testing/memory-cluster";
 import { ComputeServiceDefinition } from "../../../src/wire/contract";
@@ -59,7 +61,8 @@ describe("heddle nodes", () => {
     terminal = new Lines(),
   ): Promise<readonly [number, ...string[]]> => {
     const operator = director.rpc;
-    const parts = { operator, terminal, clock: cluster.clock, interrupted: interrupt.signal };
+    const timeoutMs = ANSWER_TIMEOUT_MS;
+    const parts = { operator, terminal, timeoutMs, clock: cluster.clock, interrupted: interrupt.signal };
     const code = await cluster.outcome(command(parts).catch((error: unknown) => reportFailure(terminal, error)));
     return [code, ...terminal.lines];
   };

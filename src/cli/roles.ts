@@ -1,0 +1,28 @@
+import type { Environment } from "../config/setting";
+import type { Operate } from "./operator-commands";
+
+/** A contract without generated code: `heddle worker --proto … --handlers …`. */
+export interface ProtoWorker {
+  readonly protoFiles: readonly string[];
+  readonly handlersModule: string;
+  readonly includeDirs: readonly string[];
+}
+
+/** A server of any language that a side-car attaches: `heddle attach`. */
+export interface AttachTarget {
+  readonly address: string;
+  /** Full names; empty takes all that the target's reflection lists. */
+  readonly services: readonly string[];
+  /** Descriptor-set file; "" asks the target's reflection. */
+  readonly descriptorsFile: string;
+}
+
+/** What the subcommands do. Each resolves to the exit code when the role has ended. */
+export interface Roles {
+  director(env: Environment): Promise<number>;
+  worker(env: Environment, proto: ProtoWorker | undefined): Promise<number>;
+  client(env: Environment): Promise<number>;
+  attach(env: Environment, target: AttachTarget): Promise<number>;
+  /** Runs a command of an operator, which asks something of the cluster and ends. */
+  operate: Operate;
+}
