@@ -33,6 +33,9 @@ export class DescriptorCatalog {
   #resumablePaths: readonly string[] = [];
   /** Served by members that have no descriptor set, or whose set has not come yet. */
   #undescribed: readonly string[] = [];
+  #version = 0;
+  /** What members served at the last `sync`, as text. */
+  #servedThen = "";
 
   /**
    * @param own - the descriptor set of the services that the process serves itself; none by default
@@ -124,7 +127,25 @@ export class DescriptorCatalog {
     }
     for (const [hash, entry] of this.#entries) this.#removeIfUnused(hash, entry);
     this.#undescribed = [...undescribed];
+    this.#noteServed();
     return [...missing];
+  }
+
+  /** Rises whenever contracts come or go, or other services are served than before: what was made of them is to be made anew. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * The contract of a method: the newest version (K3), of those whose members serve it where there are such. Undefined when no set declares
+   * the method.
+   */
+  setOf(path: string): DescriptorSet | undefined {
+    const service = path.slice(1, path.lastIndexOf("/"));
+    const declares = (set: DescriptorSet) => set.fileOf(service) !== undefined && set.declaresMethod(path);
+    if (this.#own && declares(this.#own)) return this.#own;
+    const entries = [...this.#entries.values()].reverse().filter(({ set }) => declares(set));
+    return (entries.find(({ served }) => served?.has(service)) ?? entries[0])?.set;
   }
 
   /** What the contract says of a method, by "/package.Service/Method"; `undefined` when no set declares it. */
@@ -205,6 +226,14 @@ export class DescriptorCatalog {
     return this.#own ? [this.#own, ...newestFirst] : newestFirst;
   }
 
+  #noteServed(): void {
+    const served = [...this.#entries].map(([hash, entry]) => `${hash} ${[...(entry.served ?? [])].sort().join(" ")}`);
+    const servedNow = [...served, ...[...this.#undescribed].sort()].join("\n");
+    if (servedNow === this.#servedThen) return;
+    this.#servedThen = servedNow;
+    this.#version += 1;
+  }
+
   #removeIfUnused(hash: string, entry: Entry): void {
     if (entry.retained === 0 && entry.served === undefined) this.remove(hash);
   }
@@ -234,6 +263,7 @@ export class DescriptorCatalog {
   }
 
   #indexMethods(): void {
+    this.#version += 1;
     const methods = new Map<string, MethodTraits>();
     for (const set of this.#sets()) {
       for (const { path, requestStream, responseStream, idempotent, resumable } of set.services.flatMap(

@@ -57,6 +57,7 @@ export interface DescriptorFile {
   readonly services: readonly ServiceDescriptor[];
   /** Serialized FileDescriptorProto, byte for byte as it came except for the comments (SourceCodeInfo). */
   readonly bytes: Uint8Array;
+  /** The same, with the JSON names of fields filled in where they were left out. */
   readonly proto: FileDescriptorProto;
 }
 
@@ -67,6 +68,7 @@ export interface DescriptorFile {
 export function parseDescriptorFile(bytes: Uint8Array): DescriptorFile {
   const kept = withoutComments(bytes);
   const proto = fromBinary(FileDescriptorProtoSchema, kept);
+  proto.messageType.forEach(nameForJson);
   const content = new FileContent(proto);
   return {
     name: proto.name,
@@ -80,6 +82,17 @@ export function parseDescriptorFile(bytes: Uint8Array): DescriptorFile {
     bytes: kept,
     proto,
   };
+}
+
+/** Not all that makes descriptors says the names that fields have in JSON, and without them their JSON cannot be read. */
+function nameForJson(message: DescriptorProto): void {
+  for (const field of message.field) field.jsonName ||= jsonNameOf(field.name);
+  message.nestedType.forEach(nameForJson);
+}
+
+/** As protoc makes it (ToJsonName in descriptor.cc): underscores go, and the letter after one is upper case. */
+function jsonNameOf(fieldName: string): string {
+  return fieldName.replace(/_+(.?)/g, (_underscores, next: string) => next.toUpperCase());
 }
 
 const SOURCE_CODE_INFO_FIELD = 9;

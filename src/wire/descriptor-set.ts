@@ -77,6 +77,11 @@ export class DescriptorSet {
     return this.#owners.get(fullName)?.kind === "message";
   }
 
+  /** @param path - "/package.Service/Method" */
+  declaresMethod(path: string): boolean {
+    return path.startsWith("/") && this.#owners.get(path.slice(1).replace("/", "."))?.kind === "method";
+  }
+
   /** The file, then everything it imports, directly or not. */
   withImports(file: DescriptorFile): readonly DescriptorFile[] {
     const found = new Map([[file.name, file]]);

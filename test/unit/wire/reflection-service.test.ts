@@ -37,6 +37,7 @@ describe("Reflection", () => {
       expect(filesOf(ask({ $case: "fileContainingSymbol", value }))).toEqual([
         "heddle/v1/director.proto",
         "heddle/v1/attach.proto",
+        "heddle/v1/calls.proto",
         "heddle/v1/drain.proto",
         "heddle/v1/member.proto",
       ]);
