@@ -3,6 +3,7 @@ import type * as AttachRole from "./attach-role";
 import type * as ClientRole from "./client-role";
 import type * as DirectorRole from "./director-role";
 import type * as Operate from "./operate";
+import type * as ProcessScreen from "./process-screen";
 import type * as WorkerRole from "./worker-role";
 
 const loadDirector = () => require("./director-role") as typeof DirectorRole;
@@ -10,6 +11,7 @@ const loadWorker = () => require("./worker-role") as typeof WorkerRole;
 const loadAttachment = () => require("./attach-role") as typeof AttachRole;
 const loadClient = () => require("./client-role") as typeof ClientRole;
 const loadOperate = () => require("./operate") as typeof Operate;
+const loadScreen = () => require("./process-screen") as typeof ProcessScreen;
 
 /** What the commands do. Each loads what it needs and nothing else: help waits for nobody's code, and a worker has no director's in memory. */
 export const ROLES: Roles = {
@@ -18,4 +20,7 @@ export const ROLES: Roles = {
   attach: (env, target) => loadAttachment().runAttachment(env, target),
   client: (env) => loadClient().runClient(env),
   operate: (env, action, options) => loadOperate().operate(env, action, options),
+  calls: {
+    openScreen: (coloured) => loadScreen().openScreen(coloured),
+  },
 };

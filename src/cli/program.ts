@@ -1,6 +1,7 @@
 import { Command } from "commander";
 
 import type { Environment } from "../config/setting";
+import { addCallCommands } from "./call-commands";
 import { addNodesCommands } from "./nodes-commands";
 import { OperatorCommands } from "./operator-commands";
 import { addRoleCommands } from "./role-commands";
@@ -23,6 +24,7 @@ export function heddleProgram(roles: Roles, env: Environment, version: string, d
 
   addRoleCommands(program, roles, env, done);
   addNodesCommands(program, operator);
+  addCallCommands(program, operator, roles.calls);
   showWhatToTry(program, "heddle");
   return program;
 }

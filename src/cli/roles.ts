@@ -1,4 +1,5 @@
 import type { Environment } from "../config/setting";
+import type { CallTools } from "./call-tools";
 import type { Operate } from "./operator-commands";
 
 /** A contract without generated code: `heddle worker --proto … --handlers …`. */
@@ -25,4 +26,5 @@ export interface Roles {
   attach(env: Environment, target: AttachTarget): Promise<number>;
   /** Runs a command of an operator, which asks something of the cluster and ends. */
   operate: Operate;
+  calls: CallTools;
 }

@@ -1,0 +1,7 @@
+import type { Screen } from "./screen";
+
+/** What the commands that call, measure and watch need of the process, beside a terminal and a director. */
+export interface CallTools {
+  /** Undefined where standard input or output is no terminal. */
+  openScreen(coloured: boolean): Screen | undefined;
+}
