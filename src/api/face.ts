@@ -1,5 +1,8 @@
+import { hostname } from "node:os";
+
 import type { DirectorConfig } from "../config/director-settings";
 import { DEFAULT_HTTP_ADDRESS, NO_HTTP } from "../config/http-settings";
+import { parseSocketAddress } from "../core/address";
 import type { Connection } from "../core/call";
 import type { Face } from "../director/director-parts";
 import type * as GatewayModule from "../gateway/gateway";
@@ -23,7 +26,7 @@ export interface FaceParts extends ProcessParts {
 
 /** The director's HTTP port; undefined where the settings want none. What it is made of is loaded only when it is wanted. */
 export function face(config: DirectorConfig, parts: FaceParts): Face | undefined {
-  const { httpAddress, httpExtraAddresses, httpBodyMaxBytes, clusterId, clusterName } = config;
+  const { httpAddress, httpExtraAddresses, clusterId, clusterName } = config;
   if (httpAddress === NO_HTTP) return undefined;
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- only where there is an HTTP port: it takes 100 ms and 20 MB
   const { Gateway } = require("../gateway/gateway") as typeof GatewayModule;
@@ -34,7 +37,12 @@ export function face(config: DirectorConfig, parts: FaceParts): Face | undefined
       address: httpAddress || DEFAULT_HTTP_ADDRESS,
       addressMayMove: httpAddress === "",
       extraAddresses: httpExtraAddresses,
-      bodyMaxBytes: httpBodyMaxBytes,
+      bodyMaxBytes: config.httpBodyMaxBytes,
+      hosts: [...config.httpHosts, ...ownNames(config)],
+      receiveTimeoutMs: config.httpReceiveTimeoutMs,
+      headersMaxBytes: config.headerListMaxBytes,
+      connectionsMax: config.httpConnectionsMax,
+      requestsMax: config.httpRequestsMax,
       clusterId,
       clusterName,
       directorId,
@@ -44,4 +52,15 @@ export function face(config: DirectorConfig, parts: FaceParts): Face | undefined
     director: typedClient(DirectorServiceDefinition, connection),
     agents: typedClient(AgentServiceDefinition, connection),
   });
+}
+
+/** Names by which people reach this machine without anybody having set them for HTTP. */
+function ownNames({ advertiseAddress, httpAddress, httpExtraAddresses }: DirectorConfig): readonly string[] {
+  const machine = hostname();
+  const addresses = [advertiseAddress, httpAddress, ...httpExtraAddresses].filter((address) => address !== "");
+  const hosts = addresses.flatMap((address) => {
+    const socket = parseSocketAddress(address, "");
+    return "host" in socket ? [socket.host] : [];
+  });
+  return [machine, machine.split(".", 1)[0]!, ...hosts];
 }

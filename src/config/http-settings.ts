@@ -1,5 +1,6 @@
 import { listenAddressList, optionalListenAddress } from "./address-kinds";
-import { bytes } from "./kinds";
+import { hostNameList } from "./host-names-kind";
+import { bytes, durationMs, integer } from "./kinds";
 
 /** `httpAddress` of a director without an HTTP port. */
 export const NO_HTTP = "off";
@@ -22,6 +23,29 @@ export const httpSettings = {
     default: 4 * 1024 * 1024,
     min: 1024,
     max: 1024 * 1024 * 1024,
-    doc: "Largest body of an HTTP request; a larger one is answered with 413. The default is that of a gRPC message.",
+    doc: "Largest body of an HTTP request; a larger one is answered with 413. The default is that of a gRPC message. All requests together hold at most 64 times as much; beyond it they are answered with 503.",
+  }),
+  httpHosts: hostNameList("HEDDLE_HTTP_HOSTS", {
+    default: [],
+    unset: "addresses, localhost and the machine's own names",
+    doc: "More names under which the HTTP port may be asked for: that of a proxy before it that keeps the Host header, of a Kubernetes service. Requests for other names are refused with 421, because a page of any site can have its own name lead to this machine (DNS rebinding). Addresses, localhost, the host name, and the hosts of HEDDLE_ADVERTISE_ADDR, HEDDLE_HTTP_ADDR and HEDDLE_HTTP_EXTRA_ADDRS are always allowed. `*.example.org` is every name below example.org; `*` is any name, for a port that only a proxy can reach.",
+  }),
+  httpConnectionsMax: integer("HEDDLE_HTTP_CONNECTIONS_MAX", {
+    default: 2_000,
+    min: 1,
+    max: 1_000_000,
+    doc: "HTTP connections open at once, over all addresses; one more is closed. Browsers hold six each.",
+  }),
+  httpRequestsMax: integer("HEDDLE_HTTP_REQUESTS_MAX", {
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    doc: "HTTP requests in hand at once, streams included; beyond it they are answered with 503 and Retry-After. `/healthz` and `/readyz` are always answered.",
+  }),
+  httpReceiveTimeoutMs: durationMs("HEDDLE_HTTP_RECEIVE_TIMEOUT_MS", {
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
+    doc: "How long the headers of an HTTP request may take to arrive, and then its body; then it is answered with 408 and the connection is closed. Streams of requests (NDJSON) may take as long as they like. 4 MiB in 30 s is a link of 1.1 Mbit/s; raise it together with HEDDLE_HTTP_BODY_MAX_BYTES.",
   }),
 };

@@ -33,7 +33,7 @@ export const relaySettings = {
     default: 32_768,
     min: 4_096,
     max: 1024 * 1024,
-    doc: "Largest metadata of a call, as HTTP/2 counts: names, values, and 32 for each entry (SETTINGS_MAX_HEADER_LIST_SIZE). A call with more fails with METADATA_TOO_LARGE. Twice what gRPC implementations send at most unless told otherwise. Raise it on directors, workers and clients alike: each also refuses answers with more; the limits of workers on other stacks stay (grpc-js and grpc-go: 16 KiB to 16 MiB).",
+    doc: "Largest metadata of a call, as HTTP/2 counts: names, values, and 32 for each entry (SETTINGS_MAX_HEADER_LIST_SIZE). A call with more fails with METADATA_TOO_LARGE. Twice what gRPC implementations send at most unless told otherwise. Raise it on directors, workers and clients alike: each also refuses answers with more; requests to the HTTP port have the same limit (431); the limits of workers on other stacks stay (grpc-js and grpc-go: 16 KiB to 16 MiB).",
   }),
   connectionIdleMs: durationMs("HEDDLE_CONNECTION_IDLE_MS", {
     default: 0,

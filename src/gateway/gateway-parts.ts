@@ -5,9 +5,10 @@ import type { TlsSource } from "../rpc/server/tls-handshakes";
 import type { TypedClient } from "../rpc/service/typed-client";
 import type { AgentServiceDefinition, DirectorServiceDefinition } from "../wire/contract";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
+import type { GuardConfig } from "./guard/guard-config";
 
 /** Settled settings of the HTTP port. */
-export interface GatewayConfig {
+export interface GatewayConfig extends GuardConfig {
   /** host:port, or a unix socket; port 0 takes a free one. */
   readonly address: string;
   /** Whether a free port will do where `address` is taken: nobody asked for just that one. */

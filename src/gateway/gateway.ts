@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance } from "fastify";
 
 import type { TlsSource } from "../rpc/server/tls-handshakes";
 import type { GatewayParts } from "./gateway-parts";
+import { guard, guardedApp, guardedServer } from "./guard/guard";
 import { healthRoutes } from "./health/health-routes";
 import { listenHttp, type BoundPort } from "./listen-http";
 
@@ -21,12 +22,10 @@ export class Gateway {
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
-    const options = {
-      bodyLimit: parts.config.bodyMaxBytes,
-      // Idle connections end when the gateway stops, the others when they are answered.
-      forceCloseConnections: "idle",
-    } as const;
-    this.app = parts.tls === undefined ? fastify(options) : httpsApp(options, parts.tls);
+    const options = guardedApp(parts);
+    const server = guardedServer(parts.config);
+    this.app = parts.tls === undefined ? fastify({ ...options, http: server }) : httpsApp(options, server, parts.tls);
+    guard(this.app, parts);
     // One line for each face.
     void this.app.register(healthRoutes(parts));
   }
@@ -53,8 +52,8 @@ export class Gateway {
 type TlsFiles = TlsSource["current"];
 
 /** The certificate, and whom it lets in, of the gRPC port: what is closed there is not open here. */
-function httpsApp(options: object, tls: TlsSource): FastifyInstance {
-  const app = fastify({ ...options, https: httpsOptions(tls.current) });
+function httpsApp(options: object, server: object, tls: TlsSource): FastifyInstance {
+  const app = fastify({ ...options, https: { ...server, ...httpsOptions(tls.current) } });
   const unwatch = tls.watch((renewed) => (app.server as Server).setSecureContext(httpsOptions(renewed)));
   app.addHook("onClose", unwatch);
   return app as unknown as FastifyInstance;
