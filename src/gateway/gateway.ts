@@ -54,9 +54,9 @@ type TlsFiles = TlsSource["current"];
 /** The certificate, and whom it lets in, of the gRPC port: what is closed there is not open here. */
 function httpsApp(options: object, server: object, tls: TlsSource): FastifyInstance {
   const app = fastify({ ...options, https: { ...server, ...httpsOptions(tls.current) } });
-  const unwatch = tls.watch((renewed) => (app.server as Server).setSecureContext(httpsOptions(renewed)));
+  const unwatch = tls.watch((renewed) => (app.server).setSecureContext(httpsOptions(renewed)));
   app.addHook("onClose", unwatch);
-  return app as unknown as FastifyInstance;
+  return app;
 }
 
 function httpsOptions({ cert, key, clientCa }: TlsFiles) {

@@ -27,6 +27,8 @@ export interface GuardParts {
   readonly logger: Logger;
 }
 
+const PATH_PARAMETER_CHARACTERS_MAX = 512;
+
 /** How often Node looks for connections whose headers are late. */
 const HEADERS_CHECK_MS = 1_000;
 
@@ -47,6 +49,8 @@ export function guardedApp({ config, logger }: GuardParts) {
     forceCloseConnections: "idle",
     // The guard says so, in the form of its own errors.
     return503OnClosing: false,
+    // Room for any id or name of a method that we take; longer ones are answered with 414.
+    routerOptions: { maxParamLength: PATH_PARAMETER_CHARACTERS_MAX },
     clientErrorHandler: answerBadConnection,
     // Of requests that reach no route, and hence no hook.
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
@@ -100,9 +104,9 @@ export function guard(app: FastifyInstance, { config, clock, logger }: GuardPart
   // After a body that is read whole, and before the first piece of a stream of requests.
   app.addHook("preValidation", (request, reply, done) => {
     slowBodies.arrived(reply);
-    const room = admitted.get(reply);
-    if (room !== undefined && !request.raw.readableEnded) {
-      admission.releaseBody(room);
+    if (!request.raw.readableEnded) {
+      const room = admitted.get(reply);
+      if (room !== undefined) admission.releaseBody(room);
       // What nobody reads must not keep the connection busy for as long as its sender likes.
       if (request.body === undefined && hasBody(request.raw.headers)) void reply.header("connection", "close");
     }
