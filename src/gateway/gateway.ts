@@ -1,5 +1,3 @@
-import type { Server } from "node:https";
-
 import fastify, { type FastifyInstance } from "fastify";
 
 import type { TlsSource } from "../rpc/server/tls-handshakes";
@@ -54,7 +52,7 @@ type TlsFiles = TlsSource["current"];
 /** The certificate, and whom it lets in, of the gRPC port: what is closed there is not open here. */
 function httpsApp(options: object, server: object, tls: TlsSource): FastifyInstance {
   const app = fastify({ ...options, https: { ...server, ...httpsOptions(tls.current) } });
-  const unwatch = tls.watch((renewed) => (app.server).setSecureContext(httpsOptions(renewed)));
+  const unwatch = tls.watch((renewed) => app.server.setSecureContext(httpsOptions(renewed)));
   app.addHook("onClose", unwatch);
   return app;
 }
