@@ -118,6 +118,12 @@ export const ERRORS = {
     executed: "no",
     doc: "This director is shutting down. Use another one.",
   },
+  DIRECTOR_IN_MAINTENANCE: {
+    status: Status.UNAVAILABLE,
+    retry: "other-worker",
+    executed: "no",
+    doc: "An operator has this director in maintenance, so it passes no calls to workers. Use another one, or put it back to serving.",
+  },
   STORE_UNAVAILABLE: {
     status: Status.UNAVAILABLE,
     retry: "after-backoff",

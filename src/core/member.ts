@@ -81,6 +81,9 @@ export const NO_LOAD: Load = {
 
 export type Tags = Readonly<Record<string, string>>;
 
+/** What a member without an agent of ours last said of itself; nothing when it takes calls. */
+export type ReportedCondition = "initializing" | "failed" | "maintenance";
+
 /** What a worker says of itself. Fixed for one life (incarnation) of the worker, but for `attachment`. */
 export interface MemberIdentity {
   /** Unique and stable across restarts. 1–128 characters of [A-Za-z0-9._:-]. */
@@ -103,12 +106,21 @@ export interface MemberIdentity {
   readonly version: string;
   /** Whether the data address tolerates frequent HTTP/2 PINGs. */
   readonly dataKeepalive: boolean;
-  /** How it shows life: by beats on an Attach stream, or by ReportStatus within `ttlMs` (no agent of ours). */
-  readonly liveness: { readonly kind: "attached" } | { readonly kind: "reported"; readonly ttlMs: number };
+  /** How it shows life: by beats on an Attach stream, or by ReportStatus (no agent of ours). */
+  readonly liveness: { readonly kind: "attached" } | ReportedLiveness;
+  /** Only of members without an agent of ours; may change while it lives. */
+  readonly condition?: ReportedCondition | undefined;
   /** Which of the Attach streams of its life this is, from 1; absent or 0 from a member that does not count them. */
   readonly attachment?: number;
   /** Whether its data address serves heddle.v1.CapacityService. */
   readonly sharesSlots?: boolean;
+}
+
+/** Suspect after `ttlMs` of silence, and dead after `deadAfterMs`: twice that where it is absent. */
+export interface ReportedLiveness {
+  readonly kind: "reported";
+  readonly ttlMs: number;
+  readonly deadAfterMs?: number;
 }
 
 /**

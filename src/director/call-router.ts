@@ -15,6 +15,7 @@ import { FabricError } from "../core/errors";
 import { refuseCall } from "../core/refuse-call";
 import { directedMetadata } from "../core/heddle-metadata";
 import type { MemberRecord } from "../core/member";
+import type { MaintenanceSwitch } from "./director-maintenance";
 import type { ServiceContracts } from "./service-contracts";
 import type { PooledEndpoint, WorkerPool } from "./worker-pool";
 
@@ -22,6 +23,8 @@ export interface CallRouterParts extends Pick<ResumeParts, "clock" | "random" | 
   readonly directorId: string;
   readonly dispatcher: Dispatcher<PooledEndpoint>;
   readonly contracts: Pick<ServiceContracts, "traits">;
+  /** Default: never on. */
+  readonly maintenance?: MaintenanceSwitch;
   readonly retryBufferBytes: number;
   /** For all calls together. */
   readonly retryMemoryBytes: number;
@@ -51,7 +54,12 @@ export class CallRouter {
   }
 
   route(call: IncomingCall): void {
-    const { directorId, dispatcher, contracts, retryBufferBytes } = this.#parts;
+    const { directorId, dispatcher, contracts, retryBufferBytes, maintenance } = this.#parts;
+    if (maintenance?.isOn) {
+      const why = `director ${directorId} is in maintenance, so it passes no calls to workers`;
+      refuseCall(call, new FabricError("DIRECTOR_IN_MAINTENANCE", why));
+      return;
+    }
     const { cameBack, routing, forwarded, wantsAcceptance, wantsHedge } = directedMetadata(call.metadata, directorId);
     if (cameBack) {
       // Two directors that list each other as workers would pass a call round for ever.

@@ -17,6 +17,7 @@ import type { Assignments } from "./assignments";
 import type { AttachService } from "./attach-service";
 import type { Shortage } from "./call-router";
 import type { ClusterView } from "./cluster-view";
+import { directorInfo } from "./director-maintenance";
 import { durable } from "./member-rpcs";
 import type { MemberReport } from "./member-report";
 import { encodeRecord, KEYS } from "./records";
@@ -64,16 +65,9 @@ export function clusterRpcs(parts: ClusterRpcsParts): ClusterRpcs {
   const { balancer, registry, report, view } = parts;
   return {
     getTopology: () => {
-      const leaderId = parts.leader()?.directorId;
-      const directors = [...view.directors.values()].map((director) => ({
-        directorId: director.directorId,
-        address: director.address,
-        leader: director.directorId === leaderId,
-        self: director.directorId === parts.directorId,
-        startedAtUnixMs: BigInt(director.startedAtUnixMs),
-        version: director.version,
-        httpAddress: director.httpAddress ?? "",
-      }));
+      const directors = [...view.directors.values()].map((director) =>
+        directorInfo(director, { ...parts, intent: view.directorIntent(director.directorId) }),
+      );
       const members = report.records().map((record) => report.toWire(record));
       const shape = directors.length > 1 ? "active-active" : "single";
       return { clusterId: parts.clusterId, shape, directors, members };

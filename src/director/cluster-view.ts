@@ -76,6 +76,7 @@ export class ClusterView {
   readonly #intents = new Map<string, Intent>();
   readonly #drains = new Map<string, DrainReport>();
   readonly #directors = new Map<string, DirectorRecord>();
+  readonly #directorIntents = new Map<string, Intent>();
   readonly #descriptors = new Map<string, Uint8Array>();
   #revision = 0;
   #loadedRevision: number | undefined;
@@ -118,6 +119,11 @@ export class ClusterView {
 
   intent(memberId: string): Intent {
     return this.#intents.get(memberId) ?? DEFAULT_INTENT;
+  }
+
+  /** What an operator wants of a director. */
+  directorIntent(directorId: string): Intent {
+    return this.#directorIntents.get(directorId) ?? DEFAULT_INTENT;
   }
 
   /** What the member's home director last told of a drain. */
@@ -321,6 +327,9 @@ export class ClusterView {
         break;
       case "director":
         setOrDelete(this.#directors, fact.id, fact.value);
+        break;
+      case "director-intent":
+        setOrDelete(this.#directorIntents, fact.id, fact.value);
         break;
       case "descriptors":
         setOrDelete(this.#descriptors, fact.id, fact.value);

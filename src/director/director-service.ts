@@ -4,6 +4,7 @@ import { DirectorServiceDefinition } from "../wire/contract";
 import { mountService, type MountedService } from "../rpc/service/service-handlers";
 import { assignmentRpcs, type AssignmentRpcsParts } from "./assignment-rpcs";
 import { clusterRpcs, type ClusterRpcsParts } from "./cluster-rpcs";
+import { directorIntentRpcs } from "./director-maintenance";
 import { drainRpcs, type DrainRpcsParts } from "./drain-rpcs";
 import { memberRpcs, type MemberRpcsParts } from "./member-rpcs";
 import { watchRpcs, type WatchRpcsParts } from "./watch-rpcs";
@@ -20,6 +21,7 @@ export function directorService(parts: DirectorServiceParts): MountedService {
     ...assignmentRpcs(parts),
     ...memberRpcs(parts),
     ...clusterRpcs(parts),
+    ...directorIntentRpcs(parts),
     ...drainRpcs(parts),
     ...watchRpcs(parts),
   };

@@ -1,6 +1,13 @@
 import { NO_LOAD, type MemberRecord } from "../core/member";
 import type { WireMember } from "../wire/contract";
-import { intentToWire, loadToWire, resourcesToWire, stateToWire, tagsToWire } from "../wire/member-codec";
+import {
+  conditionToWire,
+  intentToWire,
+  loadToWire,
+  resourcesToWire,
+  stateToWire,
+  tagsToWire,
+} from "../wire/member-codec";
 import type { ClusterView } from "./cluster-view";
 import type { MembershipHost } from "./membership-host";
 import type { Orphans } from "./orphans";
@@ -67,6 +74,9 @@ export class MemberReport {
       directorInFlight: this.#pool.endpoint(memberId)?.inFlight ?? 0,
       ready: notReadyReason === "",
       notReadyReason,
+      condition: conditionToWire(record.condition),
+      reported: record.liveness.kind === "reported",
+      roundTripMs: 0,
     };
   }
 }

@@ -4,18 +4,27 @@ import { FabricError, messageOf } from "../core/errors";
 import { DEFAULT_INTENT, type Intent, type MemberIdentity } from "../core/member";
 import type { Operation, Store, Transaction } from "../store/store";
 import type { RegisterMemberRequest, DirectorServiceDefinition } from "../wire/contract";
-import { intentKindFromWire, loadFromWire, resourcesFromWire, stateFromWire, tagsFromWire } from "../wire/member-codec";
+import {
+  conditionFromWire,
+  intentKindFromWire,
+  loadFromWire,
+  resourcesFromWire,
+  stateFromWire,
+  tagsFromWire,
+} from "../wire/member-codec";
 import type { Handlers } from "../rpc/service/service-handlers";
 import { mistakesInIdentity } from "./hello-rules";
 import type { MemberReport } from "./member-report";
 import type { MembershipHost } from "./membership-host";
 import { encodeRecord, KEYS, type Removal } from "./records";
+import { reportedIdOf, type ReportedMembers } from "./reported-members";
 
 export interface MemberRpcsParts {
   readonly clock: Clock;
   readonly store: Store;
   readonly membership: MembershipHost;
   readonly report: MemberReport;
+  readonly reported: ReportedMembers;
   revision(): number;
   /** Resolves when the view has reached this store revision. */
   caughtUp(revision: number): Promise<void>;
@@ -56,24 +65,17 @@ export function memberRpcs(parts: MemberRpcsParts): MemberRpcs {
 
     getMember: ({ memberId }) => ({ member: memberOf(memberId) }),
 
-    registerMember: (request) => {
+    registerMember: async (request) => {
       const identity = identityOf(request, clock);
-      const mistakes = [...mistakesInIdentity(identity)];
+      const mistakes = [...mistakesInIdentity(identity), ...mistakesInPatience(request)];
       if (mistakes.length > 0) throw new FabricError("INVALID_ARGUMENT", mistakes.join("; "));
-      const known = membership.findReported(identity.label, identity.address)?.record.memberId ?? identity.memberId;
-      const created = report.record(known) === undefined;
-      for (const change of membership.apply({ kind: "register", identity })) {
-        if (change.kind === "refused") throw change.error;
-      }
-      return { member: memberOf(known), created };
+      const { keepAddress } = request;
+      const { memberId, created } = await parts.reported.register(identity, { keepAddress });
+      return { member: memberOf(memberId), created };
     },
 
-    reportStatus: ({ memberId, load }) => {
-      const { liveness } = recordOf(memberId);
-      if (liveness.kind !== "reported") {
-        throw new FabricError("INVALID_ARGUMENT", `member "${memberId}" lives by the heartbeats of its agent`);
-      }
-      membership.apply({ kind: "report", memberId, load: loadFromWire(load) });
+    reportStatus: ({ memberId, load, condition }) => {
+      parts.reported.report(recordOf(memberId), loadFromWire(load), conditionFromWire(condition));
       return { member: memberOf(memberId) };
     },
 
@@ -139,10 +141,18 @@ export async function durable<T>(consequence: string, write: () => Promise<T>): 
   }
 }
 
+function* mistakesInPatience({ ttlMs, deadAfterMs }: RegisterMemberRequest): Generator<string> {
+  const ttl = ttlMs || REPORTED_TTL_MS;
+  if (deadAfterMs !== 0 && deadAfterMs <= ttl) {
+    yield `dead_after_ms is ${deadAfterMs}: send more than ttl_ms, which is ${ttl}, or 0 for twice that`;
+  }
+}
+
 function identityOf(request: RegisterMemberRequest, clock: Clock): MemberIdentity {
   const label = request.label || request.memberId;
+  const ttlMs = request.ttlMs || REPORTED_TTL_MS;
   return {
-    memberId: request.memberId || `${label}@${request.address}`.replace(/[^A-Za-z0-9._:-]/g, "-").slice(0, 128),
+    memberId: request.memberId || reportedIdOf(label, request.address),
     label,
     address: request.address,
     incarnation: Math.floor(clock.wallMs()),
@@ -154,6 +164,6 @@ function identityOf(request: RegisterMemberRequest, clock: Clock): MemberIdentit
     role: request.role || "worker",
     version: "",
     dataKeepalive: false,
-    liveness: { kind: "reported", ttlMs: request.ttlMs || REPORTED_TTL_MS },
+    liveness: { kind: "reported", ttlMs, deadAfterMs: request.deadAfterMs || 2 * ttlMs },
   };
 }

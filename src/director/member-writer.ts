@@ -44,6 +44,8 @@ export class MemberWriter {
   readonly #busy = new Set<string>();
   /** Revisions of our own writes, which the watch may not have brought yet. */
   readonly #revisions = new Map<string, number>();
+  /** For the store to have the member. Of members that are being written. */
+  readonly #waiting = new Map<string, (() => void)[]>();
   readonly #stop = new AbortController();
 
   constructor(parts: MemberWriterParts) {
@@ -55,6 +57,17 @@ export class MemberWriter {
   /** Members whose latest state the store does not have yet. */
   get pending(): number {
     return this.#wanted.size + this.#busy.size;
+  }
+
+  /** Whether the store does not have its latest state yet. */
+  isWriting(memberId: string): boolean {
+    return this.#wanted.has(memberId) || this.#busy.has(memberId);
+  }
+
+  /** Resolves when the store has its latest state, or a newer one of another director; never, if the writer is stopped before. */
+  whenStored(memberId: string): Promise<void> {
+    if (!this.isWriting(memberId)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.set(memberId, [...(this.#waiting.get(memberId) ?? []), resolve]));
   }
 
   put(record: MemberRecord): void {
@@ -81,9 +94,17 @@ export class MemberWriter {
     this.#busy.add(memberId);
     void this.#write(memberId).finally(() => {
       this.#busy.delete(memberId);
+      this.#tellStored(memberId);
       const next = this.#nextIdle();
       if (next !== undefined) this.#startNext(next);
     });
+  }
+
+  #tellStored(memberId: string): void {
+    if (this.isWriting(memberId) || this.#stop.signal.aborted) return;
+    const waiting = this.#waiting.get(memberId) ?? [];
+    this.#waiting.delete(memberId);
+    for (const resolve of waiting) resolve();
   }
 
   /** One that is being written sees to its own latest state, however long it pauses: it must not keep the others waiting. */

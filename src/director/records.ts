@@ -11,6 +11,7 @@ const INTENTS = `${CLUSTER_PREFIX}intents/`;
 const DRAINS = `${CLUSTER_PREFIX}drains/`;
 const REMOVALS = `${CLUSTER_PREFIX}removals/`;
 const DIRECTORS = `${CLUSTER_PREFIX}directors/`;
+const DIRECTOR_INTENTS = `${CLUSTER_PREFIX}director-intents/`;
 const DESCRIPTORS = `${CLUSTER_PREFIX}descriptors/`;
 
 export const KEYS = {
@@ -18,6 +19,7 @@ export const KEYS = {
   intent: (memberId: string) => `${INTENTS}${memberId}`,
   drain: (memberId: string) => `${DRAINS}${memberId}`,
   removal: (memberId: string) => `${REMOVALS}${memberId}`,
+  directorIntent: (directorId: string) => `${DIRECTOR_INTENTS}${directorId}`,
   director: (directorId: string) => `${DIRECTORS}${directorId}`,
   descriptors: (hash: string) => `${DESCRIPTORS}${hash}`,
   balancing: `${CLUSTER_PREFIX}settings/balancing`,
@@ -28,7 +30,7 @@ export const KEYS = {
 
 /** Whether a key holds what was promised to somebody. The others say how things are, and are written again by those who know. */
 export function isDurable(key: string): boolean {
-  return key.startsWith(INTENTS) || key.startsWith(DESCRIPTORS) || key === KEYS.balancing;
+  return key.startsWith(INTENTS) || key.startsWith(DIRECTOR_INTENTS) || key.startsWith(DESCRIPTORS) || key === KEYS.balancing;
 }
 
 /** A director as the others see it. Leased: it goes with the director's session. */
@@ -69,6 +71,7 @@ export type ClusterFact =
   | { readonly kind: "drain"; readonly id: string; readonly value: DrainReport | undefined }
   | { readonly kind: "removal"; readonly id: string; readonly value: Removal | undefined }
   | { readonly kind: "director"; readonly id: string; readonly value: DirectorRecord | undefined }
+  | { readonly kind: "director-intent"; readonly id: string; readonly value: Intent | undefined }
   | { readonly kind: "descriptors"; readonly id: string; readonly value: Uint8Array | undefined }
   | { readonly kind: "balancing"; readonly id: ""; readonly value: string | undefined }
   | { readonly kind: "identity"; readonly id: ""; readonly value: string | undefined }
@@ -101,6 +104,8 @@ export function readFact(key: string, value: Uint8Array | undefined): ClusterFac
   if (key.startsWith(REMOVALS)) return { kind: "removal", id: key.slice(REMOVALS.length), value: json<Removal>() };
   if (key.startsWith(DIRECTORS))
     return { kind: "director", id: key.slice(DIRECTORS.length), value: json<DirectorRecord>() };
+  if (key.startsWith(DIRECTOR_INTENTS))
+    return { kind: "director-intent", id: key.slice(DIRECTOR_INTENTS.length), value: intentOf(json<Intent>()) };
   if (key.startsWith(DESCRIPTORS)) return { kind: "descriptors", id: key.slice(DESCRIPTORS.length), value };
   if (key === KEYS.balancing) return { kind: "balancing", id: "", value: json<string>() };
   if (key === KEYS.identity) return { kind: "identity", id: "", value: json<string>() };

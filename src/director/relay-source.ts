@@ -2,6 +2,7 @@ import type { Balancer } from "../balancing/balancer";
 import { DEFAULT_INTENT } from "../core/member";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import type { ClusterView } from "./cluster-view";
+import type { MaintenanceSwitch } from "./director-maintenance";
 import type { MembershipHost } from "./membership-host";
 import type { SlotCredits } from "./capacity/slot-credits";
 import type { RelaySource } from "./relays";
@@ -12,6 +13,7 @@ export interface RelaySourceParts {
   readonly membership: MembershipHost;
   readonly pool: WorkerPool;
   readonly credits: SlotCredits;
+  readonly maintenance: MaintenanceSwitch;
   readonly balancer: Balancer<PooledEndpoint>;
   readonly catalog: DescriptorCatalog;
 }
@@ -36,6 +38,7 @@ export function relaySource(parts: RelaySourceParts): RelaySource {
       };
     },
     load: (memberId) => membership.get(memberId)?.load,
+    isInMaintenance: () => parts.maintenance.isOn,
     policy: () => balancer.policyName,
     idempotentPaths: () => catalog.idempotentPaths,
     resumablePaths: () => catalog.resumablePaths,

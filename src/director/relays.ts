@@ -21,6 +21,8 @@ export interface RelaySource {
   /** As of its latest beat; `undefined` when another director is its home. */
   load(memberId: string): Load | undefined;
   policy(): string;
+  /** Whether calls for workers are refused. */
+  isInMaintenance(): boolean;
   /** Methods that may be run twice. The same array until they change. */
   idempotentPaths(): readonly string[];
   /** Methods whose streams may be resumed. The same array until they change. */

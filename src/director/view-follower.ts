@@ -16,6 +16,8 @@ export interface ViewFollowers {
   wallMs(): number;
   readonly logger: Logger;
   readonly membership: MembershipHost;
+  /** Whether the store does not have yet what this director wants of the member. */
+  isWriting(memberId: string): boolean;
   readonly contracts: ServiceContracts;
   readonly sessions: Sessions;
   readonly balancer: Balancer<PooledEndpoint>;
@@ -64,6 +66,7 @@ function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): 
       parts.changed();
       return;
     case "identity":
+    case "director-intent":
       return;
     case "leader":
       parts.changed();
@@ -76,6 +79,10 @@ function settleClaim(parts: ViewFollowers, memberId: string, record: MemberRecor
   const { membership, directorId } = parts;
   const local = membership.get(memberId);
   if (!record || !local || record.homeDirectorId === directorId) return;
+  if (local.record.liveness.kind === "reported") {
+    settleReported(parts, local.record, record);
+    return;
+  }
   const isAttachedHere = local.sessionId !== undefined;
   if (isLater(local.record, record)) {
     // Somebody wrote over what this director holds, not having seen it.
@@ -84,6 +91,14 @@ function settleClaim(parts: ViewFollowers, memberId: string, record: MemberRecor
   }
   const isSame = !isLater(record, local.record);
   if (!isSame || !isAttachedHere) membership.apply({ kind: "release", memberId });
+}
+
+/** Whoever heard of it last judges it. What is being written here comes after what the store says, or is refused there. */
+function settleReported({ membership, isWriting }: ViewFollowers, local: MemberRecord, stored: MemberRecord): void {
+  const { memberId } = local;
+  if (isWriting(memberId)) return;
+  if (isLater(local, stored)) membership.write(memberId);
+  else membership.apply({ kind: "release", memberId });
 }
 
 /** Wherever it was asked for, it is the member's own director that closes its stream. */

@@ -150,6 +150,7 @@ export class WorkerPool {
       return `joining: ${noLink(record.address)}`;
     if (record.state !== "alive") return `${record.state}${record.stateReason && `: ${record.stateReason}`}`;
     if (record.services.length === 0) return "it serves nothing";
+    if (record.condition !== undefined) return `it reports its condition: ${record.condition}`;
     if (local && !local.ready) return local.notReadyReason;
     return isLinked ? "" : noLink(record.address);
   }

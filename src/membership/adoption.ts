@@ -1,4 +1,5 @@
-import type { MemberRecord } from "../core/member";
+import type { MemberRecord, ReportedLiveness } from "../core/member";
+import { deadAfterMs } from "./reported-members";
 import type { Step } from "./step";
 import { doubt } from "./suspicion";
 import { TrackedMember, type Phase } from "./tracked-member";
@@ -20,13 +21,14 @@ export function adopt(step: Step, found: MemberRecord): void {
   } else if (found.liveness.kind === "attached") {
     doubt(step, member, "adopted", options.reattachGraceMs, `waiting for it to attach again to ${directorId}`);
   } else {
-    adoptReported(step, member, found.liveness.ttlMs);
+    adoptReported(step, member, found.liveness);
   }
 }
 
-function adoptReported(step: Step, member: TrackedMember, ttlMs: number): void {
+function adoptReported(step: Step, member: TrackedMember, liveness: ReportedLiveness): void {
   member.lastReportMs = step.nowMs;
-  if (member.record.state === "suspect") doubt(step, member, "report-overdue", ttlMs, member.record.stateReason);
+  const patienceMs = deadAfterMs(liveness) - liveness.ttlMs;
+  if (member.record.state === "suspect") doubt(step, member, "report-overdue", patienceMs, member.record.stateReason);
 }
 
 function gonePhase(step: Step, member: TrackedMember): Phase {

@@ -1,5 +1,5 @@
 import type { FabricError } from "../core/errors";
-import type { Load, MemberIdentity, MemberRecord, MemberState } from "../core/member";
+import type { Load, MemberIdentity, MemberRecord, MemberState, ReportedCondition } from "../core/member";
 
 /** One moment, on both clocks. */
 export interface Instant {
@@ -59,8 +59,19 @@ export type MembershipEvent =
       readonly detail: string;
     }
   /** A member without an agent of ours (liveness `reported`). The same label at the same address is the same member. */
-  | { readonly kind: "register"; readonly identity: MemberIdentity }
-  | { readonly kind: "report"; readonly memberId: string; readonly load: Load }
+  | {
+      readonly kind: "register";
+      readonly identity: MemberIdentity;
+      /** Whether a live member of this id at another address refuses it; otherwise a higher incarnation moves the member. */
+      readonly keepAddress?: boolean;
+    }
+  | {
+      readonly kind: "report";
+      readonly memberId: string;
+      readonly load: Load;
+      /** Absent: nothing out of the ordinary. `offline` is a goodbye, and no sign of life. */
+      readonly condition?: ReportedCondition | "offline" | undefined;
+    }
   /** An operator removes the member for good. */
   | { readonly kind: "remove"; readonly memberId: string; readonly reason: string }
   /** A record found in the store at start that names this director as home. */

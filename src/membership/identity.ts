@@ -14,6 +14,7 @@ const IDENTITY_FIELDS = [
   "version",
   "dataKeepalive",
   "liveness",
+  "condition",
   "attachment",
   "sharesSlots",
 ] as const satisfies readonly (keyof MemberIdentity)[];

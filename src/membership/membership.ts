@@ -123,7 +123,7 @@ export class Membership {
       case "probed":
         return applyProbed(step, event);
       case "register":
-        return register(step, event.identity);
+        return register(step, event);
       case "adopt":
         return adopt(step, event.record);
       case "tick":
@@ -139,7 +139,7 @@ export class Membership {
   #applyToKnown(step: Step, event: EventOf<"report" | "remove" | "release">): void {
     const member = this.#roster.get(event.memberId);
     if (!member) return;
-    if (event.kind === "report") report(step, member, event.load);
+    if (event.kind === "report") report(step, member, event);
     else if (event.kind === "remove") remove(step, member, event.reason);
     else release(step, member);
   }

@@ -16,6 +16,8 @@ const ONCE: MethodTraits = { requestStream: true, responseStream: true, idempote
 
 /** The director's view of the cluster in one of its relay processes, put together of updates. */
 export class MemberMirror {
+  /** Whether the director's calls for workers are refused. */
+  readonly maintenance = { isOn: false };
   readonly #facts = new Map<string, MemberFacts>();
   readonly #loads = new Map<string, Load>();
   readonly #callsElsewhere = new Map<string, number>();
@@ -28,6 +30,7 @@ export class MemberMirror {
   /** Updates must come in order, none left out. */
   apply(update: Update, follower: MirrorFollower): void {
     if (update.idempotentPaths || update.resumablePaths) this.#takeTraits(update);
+    if (update.maintenance !== undefined) this.maintenance.isOn = update.maintenance;
     if (update.policy !== undefined) follower.policyChanged(update.policy);
     // Before the members: a new endpoint starts with what is known of it.
     for (const [memberId, load] of update.loads ?? []) this.#loads.set(memberId, load);

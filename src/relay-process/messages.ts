@@ -17,6 +17,8 @@ export interface Update {
   readonly members?: readonly (readonly [memberId: string, facts: MemberFacts | null])[];
   readonly loads?: readonly (readonly [memberId: string, load: Load])[];
   readonly policy?: string;
+  /** Whether calls for workers are refused; absent: as before. */
+  readonly maintenance?: boolean;
   readonly idempotentPaths?: readonly string[];
   /** Methods whose streams may be resumed: all of them. */
   readonly resumablePaths?: readonly string[];

@@ -16,6 +16,7 @@ export class PendingUpdate {
   readonly #shares = new Map<string, number>();
   #settingsMayDiffer = true;
   #policy: string | undefined;
+  #maintenance = false;
   #idempotentPaths: readonly string[] | undefined;
   #resumablePaths: readonly string[] | undefined;
   #revision = 0;
@@ -100,18 +101,21 @@ export class PendingUpdate {
     };
   }
 
-  #takeSettings(): Pick<Update, "policy" | "idempotentPaths" | "resumablePaths"> {
+  #takeSettings(): Pick<Update, "policy" | "maintenance" | "idempotentPaths" | "resumablePaths"> {
     if (!this.#settingsMayDiffer) return {};
     this.#settingsMayDiffer = false;
     const policy = this.#source.policy();
+    const maintenance = this.#source.isInMaintenance();
     const idempotentPaths = this.#source.idempotentPaths();
     const resumablePaths = this.#source.resumablePaths();
     const changed = {
       ...(policy === this.#policy ? {} : { policy }),
+      ...(maintenance === this.#maintenance ? {} : { maintenance }),
       ...(idempotentPaths === this.#idempotentPaths ? {} : { idempotentPaths }),
       ...(resumablePaths === this.#resumablePaths ? {} : { resumablePaths }),
     };
     this.#policy = policy;
+    this.#maintenance = maintenance;
     this.#idempotentPaths = idempotentPaths;
     this.#resumablePaths = resumablePaths;
     return changed;

@@ -102,6 +102,7 @@ export class RelayProcess implements MirrorFollower {
       directorId: config.directorId,
       dispatcher: this.#dispatcher,
       contracts: this.#mirror,
+      maintenance: this.#mirror.maintenance,
       retryBufferBytes: config.retryBufferBytes,
       retryMemoryBytes: config.retryMemoryBytes,
       resumeLimits: { attemptsMax: config.attemptsMax, windowMs: config.resumeWindowMs },

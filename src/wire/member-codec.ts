@@ -1,5 +1,6 @@
 import {
   IntentKind as WireIntentKind,
+  MemberCondition as WireCondition,
   MemberState as WireMemberState,
   type Intent as WireIntent,
   type Load as WireLoad,
@@ -17,6 +18,7 @@ import {
   type IntentKind,
   type Load,
   type MemberState,
+  type ReportedCondition,
   type Resources,
   type Tags,
 } from "../core/member";
@@ -38,6 +40,13 @@ const INTENT_TO_WIRE = {
   standby: WireIntentKind.STANDBY,
 } as const satisfies Record<IntentKind, WireIntentKind>;
 
+const CONDITION_TO_WIRE = {
+  initializing: WireCondition.INITIALIZING,
+  failed: WireCondition.FAILED,
+  maintenance: WireCondition.MAINTENANCE,
+  offline: WireCondition.OFFLINE,
+} as const satisfies Record<ReportedCondition | "offline", WireCondition>;
+
 const EVENT_TO_WIRE = {
   "node-joined": WireEventKind.NODE_JOINED,
   "node-left": WireEventKind.NODE_LEFT,
@@ -57,6 +66,7 @@ function inverse<K extends string, V extends number>(table: Readonly<Record<K, V
 
 const STATE_FROM_WIRE = inverse(STATE_TO_WIRE);
 const INTENT_FROM_WIRE = inverse(INTENT_TO_WIRE);
+const CONDITION_FROM_WIRE = inverse(CONDITION_TO_WIRE);
 const EVENT_FROM_WIRE = inverse(EVENT_TO_WIRE);
 
 export const stateToWire = (state: MemberState): WireMemberState => STATE_TO_WIRE[state];
@@ -65,6 +75,12 @@ export const stateFromWire = (state: number): MemberState | undefined => STATE_F
 /** `undefined` for UNSPECIFIED and for a number of a newer version. */
 export const intentKindFromWire = (kind: number): IntentKind | undefined => INTENT_FROM_WIRE.get(kind);
 export const intentKindToWire = (kind: IntentKind): WireIntentKind => INTENT_TO_WIRE[kind];
+
+export const conditionToWire = (condition: ReportedCondition | undefined): WireCondition =>
+  condition === undefined ? WireCondition.UNSPECIFIED : CONDITION_TO_WIRE[condition];
+/** `undefined` for UNSPECIFIED and for a number of a newer version. */
+export const conditionFromWire = (condition: number): ReportedCondition | "offline" | undefined =>
+  CONDITION_FROM_WIRE.get(condition);
 
 export function intentToWire(intent: Intent): WireIntent {
   return {

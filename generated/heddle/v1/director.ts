@@ -23,7 +23,7 @@ import {
 import { MemberEvent } from "./attach";
 import { CallSeries, WatchCallsRequest, WatchCallsResponse } from "./calls";
 import { DrainMemberRequest, DrainMemberResponse } from "./drain";
-import { IntentKind, Load, Member, MemberState, Resources } from "./member";
+import { Intent, IntentKind, Load, Member, MemberCondition, MemberState, Resources } from "./member";
 
 /** What the cluster looks like, found from who is there. */
 export const TopologyType = {
@@ -194,8 +194,12 @@ export interface RegisterMemberRequest {
   resources:
     | Resources
     | undefined;
-  /** Silence, in milliseconds, after which it is suspect (and dead after twice that); 0 takes 90,000. */
+  /** Silence, in milliseconds, after which it is suspect; 0 takes 90,000. */
   ttlMs: number;
+  /** Silence after which it is dead, more than `ttl_ms`; 0 takes twice that. */
+  deadAfterMs: number;
+  /** Refuses with ALREADY_EXISTS while a live member has this id at another address, which otherwise counts as moved. */
+  keepAddress: boolean;
 }
 
 export interface RegisterMemberRequest_TagsEntry {
@@ -213,7 +217,11 @@ export interface RegisterMemberResponse {
 
 export interface ReportStatusRequest {
   memberId: string;
-  load: Load | undefined;
+  load:
+    | Load
+    | undefined;
+  /** What it says of itself. OFFLINE is its goodbye: no sign of life, and dead at once, until it reports something else. */
+  condition: MemberCondition;
 }
 
 export interface ReportStatusResponse {
@@ -253,6 +261,19 @@ export interface SetIntentResponse {
   member: Member | undefined;
 }
 
+export interface SetDirectorIntentRequest {
+  /** "" for the director that is asked. */
+  directorId: string;
+  /** SERVING or MAINTENANCE. */
+  kind: IntentKind;
+  reason: string;
+  setBy: string;
+}
+
+export interface SetDirectorIntentResponse {
+  director: DirectorInfo | undefined;
+}
+
 export interface GetTopologyRequest {
 }
 
@@ -286,6 +307,8 @@ export interface DirectorInfo {
   version: string;
   /** host:port of its HTTP port; "" when it has none. */
   httpAddress: string;
+  /** SERVING, or MAINTENANCE. */
+  intent: Intent | undefined;
 }
 
 export interface GetClusterHealthRequest {
@@ -1603,6 +1626,8 @@ function createBaseRegisterMemberRequest(): RegisterMemberRequest {
     slots: 0,
     resources: undefined,
     ttlMs: 0,
+    deadAfterMs: 0,
+    keepAddress: false,
   };
 }
 
@@ -1634,6 +1659,12 @@ export const RegisterMemberRequest: MessageFns<RegisterMemberRequest> = {
     }
     if (message.ttlMs !== 0) {
       writer.uint32(72).uint32(message.ttlMs);
+    }
+    if (message.deadAfterMs !== 0) {
+      writer.uint32(80).uint32(message.deadAfterMs);
+    }
+    if (message.keepAddress !== false) {
+      writer.uint32(88).bool(message.keepAddress);
     }
     return writer;
   },
@@ -1726,6 +1757,22 @@ export const RegisterMemberRequest: MessageFns<RegisterMemberRequest> = {
             message.ttlMs = reader.uint32();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.deadAfterMs = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.keepAddress = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1762,6 +1809,8 @@ export const RegisterMemberRequest: MessageFns<RegisterMemberRequest> = {
       ? Resources.fromPartial(object.resources)
       : undefined;
     message.ttlMs = object.ttlMs ?? 0;
+    message.deadAfterMs = object.deadAfterMs ?? 0;
+    message.keepAddress = object.keepAddress ?? false;
     return message;
   },
 };
@@ -1903,7 +1952,7 @@ export const RegisterMemberResponse: MessageFns<RegisterMemberResponse> = {
 };
 
 function createBaseReportStatusRequest(): ReportStatusRequest {
-  return { memberId: "", load: undefined };
+  return { memberId: "", load: undefined, condition: 0 };
 }
 
 export const ReportStatusRequest: MessageFns<ReportStatusRequest> = {
@@ -1913,6 +1962,9 @@ export const ReportStatusRequest: MessageFns<ReportStatusRequest> = {
     }
     if (message.load !== undefined) {
       Load.encode(message.load, writer.uint32(18).fork()).join();
+    }
+    if (message.condition !== 0) {
+      writer.uint32(24).int32(message.condition);
     }
     return writer;
   },
@@ -1946,6 +1998,14 @@ export const ReportStatusRequest: MessageFns<ReportStatusRequest> = {
             message.load = Load.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.condition = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1965,6 +2025,7 @@ export const ReportStatusRequest: MessageFns<ReportStatusRequest> = {
     const message = createBaseReportStatusRequest();
     message.memberId = object.memberId ?? "";
     message.load = (object.load !== undefined && object.load !== null) ? Load.fromPartial(object.load) : undefined;
+    message.condition = object.condition ?? 0;
     return message;
   },
 };
@@ -2413,6 +2474,154 @@ export const SetIntentResponse: MessageFns<SetIntentResponse> = {
   },
 };
 
+function createBaseSetDirectorIntentRequest(): SetDirectorIntentRequest {
+  return { directorId: "", kind: 0, reason: "", setBy: "" };
+}
+
+export const SetDirectorIntentRequest: MessageFns<SetDirectorIntentRequest> = {
+  encode(message: SetDirectorIntentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.directorId !== "") {
+      writer.uint32(10).string(message.directorId);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.setBy !== "") {
+      writer.uint32(34).string(message.setBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetDirectorIntentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetDirectorIntentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.directorId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.setBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetDirectorIntentRequest>): SetDirectorIntentRequest {
+    return SetDirectorIntentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetDirectorIntentRequest>): SetDirectorIntentRequest {
+    const message = createBaseSetDirectorIntentRequest();
+    message.directorId = object.directorId ?? "";
+    message.kind = object.kind ?? 0;
+    message.reason = object.reason ?? "";
+    message.setBy = object.setBy ?? "";
+    return message;
+  },
+};
+
+function createBaseSetDirectorIntentResponse(): SetDirectorIntentResponse {
+  return { director: undefined };
+}
+
+export const SetDirectorIntentResponse: MessageFns<SetDirectorIntentResponse> = {
+  encode(message: SetDirectorIntentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.director !== undefined) {
+      DirectorInfo.encode(message.director, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetDirectorIntentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetDirectorIntentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.director = DirectorInfo.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetDirectorIntentResponse>): SetDirectorIntentResponse {
+    return SetDirectorIntentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetDirectorIntentResponse>): SetDirectorIntentResponse {
+    const message = createBaseSetDirectorIntentResponse();
+    message.director = (object.director !== undefined && object.director !== null)
+      ? DirectorInfo.fromPartial(object.director)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseGetTopologyRequest(): GetTopologyRequest {
   return {};
 }
@@ -2675,7 +2884,16 @@ export const Zone: MessageFns<Zone> = {
 };
 
 function createBaseDirectorInfo(): DirectorInfo {
-  return { directorId: "", address: "", leader: false, self: false, startedAtUnixMs: 0n, version: "", httpAddress: "" };
+  return {
+    directorId: "",
+    address: "",
+    leader: false,
+    self: false,
+    startedAtUnixMs: 0n,
+    version: "",
+    httpAddress: "",
+    intent: undefined,
+  };
 }
 
 export const DirectorInfo: MessageFns<DirectorInfo> = {
@@ -2703,6 +2921,9 @@ export const DirectorInfo: MessageFns<DirectorInfo> = {
     }
     if (message.httpAddress !== "") {
       writer.uint32(58).string(message.httpAddress);
+    }
+    if (message.intent !== undefined) {
+      Intent.encode(message.intent, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2776,6 +2997,14 @@ export const DirectorInfo: MessageFns<DirectorInfo> = {
             message.httpAddress = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.intent = Intent.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2802,6 +3031,9 @@ export const DirectorInfo: MessageFns<DirectorInfo> = {
       : 0n;
     message.version = object.version ?? "";
     message.httpAddress = object.httpAddress ?? "";
+    message.intent = (object.intent !== undefined && object.intent !== null)
+      ? Intent.fromPartial(object.intent)
+      : undefined;
     return message;
   },
 };
@@ -4414,6 +4646,19 @@ export const DirectorServiceDefinition = {
       responseStream: true,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
+    /**
+     * Puts a director into maintenance, or back to serving. In maintenance it passes no calls to workers (DIRECTOR_IN_MAINTENANCE), and load
+     * balancers are told that it is not ready; its own services answer, its workers stay, and the calls that it has go on. Any director
+     * answers for any. Durable before it answers.
+     */
+    setDirectorIntent: {
+      name: "SetDirectorIntent",
+      requestType: SetDirectorIntentRequest as typeof SetDirectorIntentRequest,
+      requestStream: false,
+      responseType: SetDirectorIntentResponse as typeof SetDirectorIntentResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
     getTopology: {
       name: "GetTopology",
       requestType: GetTopologyRequest as typeof GetTopologyRequest,
@@ -4636,6 +4881,22 @@ export const DirectorServiceService = {
     responseSerialize: (value: DrainMemberResponse): Buffer => Buffer.from(DrainMemberResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DrainMemberResponse => DrainMemberResponse.decode(value),
   },
+  /**
+   * Puts a director into maintenance, or back to serving. In maintenance it passes no calls to workers (DIRECTOR_IN_MAINTENANCE), and load
+   * balancers are told that it is not ready; its own services answer, its workers stay, and the calls that it has go on. Any director
+   * answers for any. Durable before it answers.
+   */
+  setDirectorIntent: {
+    path: "/heddle.v1.DirectorService/SetDirectorIntent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetDirectorIntentRequest): Buffer =>
+      Buffer.from(SetDirectorIntentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetDirectorIntentRequest => SetDirectorIntentRequest.decode(value),
+    responseSerialize: (value: SetDirectorIntentResponse): Buffer =>
+      Buffer.from(SetDirectorIntentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetDirectorIntentResponse => SetDirectorIntentResponse.decode(value),
+  },
   getTopology: {
     path: "/heddle.v1.DirectorService/GetTopology" as const,
     requestStream: false as const,
@@ -4763,6 +5024,12 @@ export interface DirectorServiceServer extends UntypedServiceImplementation {
    * Called again, it goes on telling of the drain that runs. Any director answers for any member.
    */
   drainMember: handleServerStreamingCall<DrainMemberRequest, DrainMemberResponse>;
+  /**
+   * Puts a director into maintenance, or back to serving. In maintenance it passes no calls to workers (DIRECTOR_IN_MAINTENANCE), and load
+   * balancers are told that it is not ready; its own services answer, its workers stay, and the calls that it has go on. Any director
+   * answers for any. Durable before it answers.
+   */
+  setDirectorIntent: handleUnaryCall<SetDirectorIntentRequest, SetDirectorIntentResponse>;
   getTopology: handleUnaryCall<GetTopologyRequest, GetTopologyResponse>;
   getClusterHealth: handleUnaryCall<GetClusterHealthRequest, GetClusterHealthResponse>;
   getStats: handleUnaryCall<GetStatsRequest, GetStatsResponse>;
@@ -4956,6 +5223,26 @@ export interface DirectorServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<DrainMemberResponse>;
+  /**
+   * Puts a director into maintenance, or back to serving. In maintenance it passes no calls to workers (DIRECTOR_IN_MAINTENANCE), and load
+   * balancers are told that it is not ready; its own services answer, its workers stay, and the calls that it has go on. Any director
+   * answers for any. Durable before it answers.
+   */
+  setDirectorIntent(
+    request: SetDirectorIntentRequest,
+    callback: (error: ServiceError | null, response: SetDirectorIntentResponse) => void,
+  ): ClientUnaryCall;
+  setDirectorIntent(
+    request: SetDirectorIntentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetDirectorIntentResponse) => void,
+  ): ClientUnaryCall;
+  setDirectorIntent(
+    request: SetDirectorIntentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetDirectorIntentResponse) => void,
+  ): ClientUnaryCall;
   getTopology(
     request: GetTopologyRequest,
     callback: (error: ServiceError | null, response: GetTopologyResponse) => void,

@@ -66,6 +66,32 @@ export namespace IntentKind {
   export type UNRECOGNIZED = typeof IntentKind.UNRECOGNIZED;
 }
 
+/** What a member without an agent of ours says of itself. */
+export const MemberCondition = {
+  /** UNSPECIFIED - Nothing out of the ordinary: it takes calls, if it serves anything. */
+  UNSPECIFIED: 0,
+  /** INITIALIZING - Not ready yet. */
+  INITIALIZING: 1,
+  /** FAILED - Something is wrong with it. */
+  FAILED: 2,
+  /** MAINTENANCE - Being worked on. */
+  MAINTENANCE: 3,
+  /** OFFLINE - Going, or gone. */
+  OFFLINE: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type MemberCondition = typeof MemberCondition[keyof typeof MemberCondition];
+
+export namespace MemberCondition {
+  export type UNSPECIFIED = typeof MemberCondition.UNSPECIFIED;
+  export type INITIALIZING = typeof MemberCondition.INITIALIZING;
+  export type FAILED = typeof MemberCondition.FAILED;
+  export type MAINTENANCE = typeof MemberCondition.MAINTENANCE;
+  export type OFFLINE = typeof MemberCondition.OFFLINE;
+  export type UNRECOGNIZED = typeof MemberCondition.UNRECOGNIZED;
+}
+
 /** An operator's wish, with its author. Durable: survives restarts of the member and of the directors. */
 export interface Intent {
   kind: IntentKind;
@@ -160,6 +186,12 @@ export interface Member {
   ready: boolean;
   /** Why it may not be picked; "" when ready. */
   notReadyReason: string;
+  /** What a member without an agent of ours last said of itself. */
+  condition: MemberCondition;
+  /** It runs no agent of ours: it was registered, and lives by ReportStatus. */
+  reported: boolean;
+  /** Of the latest PING on the answering director's data connection to it, in milliseconds; 0 when there was none. */
+  roundTripMs: number;
 }
 
 export interface Member_TagsEntry {
@@ -550,6 +582,9 @@ function createBaseMember(): Member {
     directorInFlight: 0,
     ready: false,
     notReadyReason: "",
+    condition: 0,
+    reported: false,
+    roundTripMs: 0,
   };
 }
 
@@ -635,6 +670,15 @@ export const Member: MessageFns<Member> = {
     }
     if (message.notReadyReason !== "") {
       writer.uint32(186).string(message.notReadyReason);
+    }
+    if (message.condition !== 0) {
+      writer.uint32(192).int32(message.condition);
+    }
+    if (message.reported !== false) {
+      writer.uint32(200).bool(message.reported);
+    }
+    if (message.roundTripMs !== 0) {
+      writer.uint32(209).double(message.roundTripMs);
     }
     return writer;
   },
@@ -839,6 +883,30 @@ export const Member: MessageFns<Member> = {
             message.notReadyReason = reader.string();
             continue;
           }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.condition = reader.int32() as any;
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.reported = reader.bool();
+            continue;
+          }
+          case 26: {
+            if (tag !== 209) {
+              break;
+            }
+
+            message.roundTripMs = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -899,6 +967,9 @@ export const Member: MessageFns<Member> = {
     message.directorInFlight = object.directorInFlight ?? 0;
     message.ready = object.ready ?? false;
     message.notReadyReason = object.notReadyReason ?? "";
+    message.condition = object.condition ?? 0;
+    message.reported = object.reported ?? false;
+    message.roundTripMs = object.roundTripMs ?? 0;
     return message;
   },
 };
