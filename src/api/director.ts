@@ -114,9 +114,9 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     connectDirector,
     newId,
     loopLagMs: () => loopLag.take().maxMs,
-    onServing: (serving, services) => {
+    onServing: (serving, services, isStopping) => {
       isServing = serving;
-      setHealth(serving, services);
+      setHealth(serving, services, isStopping);
     },
   });
 }
@@ -133,11 +133,11 @@ function describe(server: DirectorServer, catalog: DescriptorCatalog) {
     for (const [path, run] of methods) server.handle(path, run);
   }
   let known: ReadonlySet<string> = new Set();
-  return (serving: boolean, services: ReadonlySet<string>) => {
+  return (serving: boolean, services: ReadonlySet<string>, isStopping: boolean) => {
     for (const name of known) if (!services.has(name)) health.setStatus(name, false);
     for (const name of ["", ...services]) health.setStatus(name, serving);
     known = new Set([...known, ...services]);
-    if (!serving) {
+    if (isStopping) {
       health.stop();
       health.endWatches();
     }

@@ -72,7 +72,9 @@ export function directorIntentRpcs(
         store.commit({
           conditions: [],
           // Serving is the rule, and a director that is gone for good would leave its wish behind.
-          operations: [wanted === "serving" ? { kind: "delete", key } : { kind: "put", key, value: encodeRecord(intent) }],
+          operations: [
+            wanted === "serving" ? { kind: "delete", key } : { kind: "put", key, value: encodeRecord(intent) },
+          ],
         }),
       );
       await parts.caughtUp(revision);

@@ -82,6 +82,9 @@ export interface DirectorParts {
   readonly openCapacity: OpenCapacity;
   newId(): string;
   loopLagMs(): number;
-  /** Told when the director begins and ceases to take calls, and whenever the services it can relay to change. */
-  onServing?(serving: boolean, services: ReadonlySet<string>): void;
+  /**
+   * Told when the director begins and ceases to take calls, and whenever the services it can relay to change. Once it is stopping it
+   * never takes calls again.
+   */
+  onServing?(serving: boolean, services: ReadonlySet<string>, isStopping: boolean): void;
 }

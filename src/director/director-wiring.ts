@@ -9,6 +9,7 @@ import { Shortage } from "./call-router";
 import { SlotCredits } from "./capacity/slot-credits";
 import { ClusterView } from "./cluster-view";
 import type { DirectorParts } from "./director-parts";
+import { maintenanceSwitch, type MaintenanceSwitch } from "./director-maintenance";
 import { Drains } from "./drains";
 import { DirectorSession } from "./director-session";
 import { EventLog } from "./event-log";
@@ -20,6 +21,7 @@ import { MembershipHost } from "./membership-host";
 import { Orphans } from "./orphans";
 import { PoolLog } from "./pool-log";
 import { type DirectorRecord } from "./records";
+import { ReportedMembers } from "./reported-members";
 import { NO_RELAYS, type Relays } from "./relays";
 import { relaySource } from "./relay-source";
 import { ServiceContracts } from "./service-contracts";
@@ -49,6 +51,8 @@ export class DirectorWiring {
   readonly recovery: StoreRecovery;
   readonly duties: LeaderDuties;
   readonly report: MemberReport;
+  readonly reported: ReportedMembers;
+  readonly maintenance: MaintenanceSwitch;
   readonly drains: Drains;
   readonly assignments: Assignments;
   readonly attach: AttachService;
@@ -133,6 +137,18 @@ export class DirectorWiring {
       adopt: (record) => void this.membership.apply({ kind: "adopt", record }),
     });
     this.report = new MemberReport(this.view, this.membership, this.pool, this.orphans, () => clock.monotonicMs());
+    this.reported = new ReportedMembers({
+      ...parts,
+      directorId,
+      view: this.view,
+      membership: this.membership,
+      writer: this.writer,
+      isLeader: () => this.leadership?.fence() !== undefined,
+    });
+    this.maintenance = maintenanceSwitch(this.view, directorId, logger, () => {
+      this.tellServing();
+      this.relays.settingsChanged();
+    });
     this.drains = new Drains({
       ...parts,
       view: this.view,
@@ -165,6 +181,7 @@ export class DirectorWiring {
       wallMs: () => clock.wallMs(),
       logger,
       membership: this.membership,
+      isWriting: (memberId) => this.writer.isWriting(memberId),
       refresh: (memberId) => this.refresh(memberId),
       contracts: this.contracts,
       sessions: this.sessions,
@@ -180,6 +197,7 @@ export class DirectorWiring {
         membership: this.membership,
         pool: this.pool,
         credits: this.credits,
+        maintenance: this.maintenance,
         balancer: this.balancer,
       }),
     );
@@ -227,8 +245,14 @@ export class DirectorWiring {
 
   #published(): void {
     this.#poolLog.show(this.pool.ready);
-    this.#parts.onServing?.(!this.isStopping, this.services());
+    this.tellServing();
     this.#tellWatchers();
+  }
+
+  /** Says whether calls are taken, and for which services. */
+  tellServing(): void {
+    const isServing = !this.isStopping && !this.maintenance.isOn;
+    this.#parts.onServing?.(isServing, this.services(), this.isStopping);
   }
 
   /** What decides about the member has changed. */

@@ -68,6 +68,7 @@ export class Director {
     // Not before the port is ours: with the port goes the name, and whoever holds it has these workers attached.
     this.#adopt();
     this.#background("the lease", this.#wiring.session.run(signal));
+    this.#background("members without an agent", this.#wiring.reported.run(signal));
     this.#background("the leader's duties", this.#wiring.duties.run(signal));
     this.#background("the recovery of the store", this.#wiring.recovery.run(signal));
     this.#wiring.leadership = this.#standForElection();
@@ -75,7 +76,7 @@ export class Director {
     logger.info("✅ Director registered itself in cluster", { director: config.directorId });
     logger.info("✅ Cluster enabled - Director is now discoverable");
     logger.info(`🔄 Load balancing strategy: ${displayName(this.#wiring.balancer.policyName)}`);
-    this.#parts.onServing?.(true, this.#wiring.services());
+    this.#wiring.tellServing();
     logger.info(`🚀 Director ready - listening on ${bound}`);
   }
 
@@ -92,7 +93,7 @@ export class Director {
     const { server, store, logger, config } = this.#parts;
     const stopping = new FabricError("DIRECTOR_STOPPING", `director ${config.directorId} is stopping`);
     this.#wiring.isStopping = true;
-    this.#parts.onServing?.(false, this.#wiring.services());
+    this.#wiring.tellServing();
     this.#wiring.attach.stop();
     await shutDown(
       {
@@ -161,6 +162,7 @@ export class Director {
       directorId: config.directorId,
       dispatcher: this.#wiring.dispatcher,
       contracts: this.#wiring.contracts,
+      maintenance: this.#wiring.maintenance,
       retryBufferBytes: config.retryBufferBytes,
       retryMemoryBytes: config.retryMemoryBytes,
       resumeLimits: { attemptsMax: config.attemptsMax, windowMs: config.resumeWindowMs },

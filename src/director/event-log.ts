@@ -135,6 +135,7 @@ function describe({ fact, before, ending }: FactChange): { kind: MemberEventKind
     case "removal":
     case "identity":
     case "director":
+    case "director-intent":
     case "descriptors":
     case "drain":
       return undefined;

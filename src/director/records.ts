@@ -30,7 +30,9 @@ export const KEYS = {
 
 /** Whether a key holds what was promised to somebody. The others say how things are, and are written again by those who know. */
 export function isDurable(key: string): boolean {
-  return key.startsWith(INTENTS) || key.startsWith(DIRECTOR_INTENTS) || key.startsWith(DESCRIPTORS) || key === KEYS.balancing;
+  return (
+    key.startsWith(INTENTS) || key.startsWith(DIRECTOR_INTENTS) || key.startsWith(DESCRIPTORS) || key === KEYS.balancing
+  );
 }
 
 /** A director as the others see it. Leased: it goes with the director's session. */

@@ -138,6 +138,7 @@ describe("The relay processes of a director", () => {
       facts: (memberId) => members.get(memberId),
       load: () => NO_LOAD,
       policy: () => "random",
+      isInMaintenance: () => false,
       idempotentPaths: () => [],
       resumablePaths: () => [],
       slots: (memberId) => granted.get(memberId) ?? (members.get(memberId)?.record.slots || undefined),

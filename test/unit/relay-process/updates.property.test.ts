@@ -44,6 +44,7 @@ class Model implements RelaySource {
   facts = (memberId: string) => this.members.get(memberId);
   load = (memberId: string) => (this.members.has(memberId) ? this.loads.get(memberId) : undefined);
   policy = () => this.currentPolicy;
+  isInMaintenance = () => false;
   idempotentPaths = () => this.paths;
   resumablePaths = () => this.resumed;
   slots = () => undefined;
