@@ -6,6 +6,7 @@ import { Status } from "../core/status";
 import type { Balancer, BalancerRequest } from "./balancer";
 import type { CallQueue, QueuedCall } from "./call-queue";
 import type { QueueSweep } from "./queue-sweep";
+import type { CallObserver, EndedCall } from "./ended-call";
 import type { Accounting, Endpoint } from "./endpoint";
 import type { Repeat } from "./keyed-attempts";
 import type { RetryBudget } from "./retry-budget";
@@ -74,6 +75,7 @@ export interface DispatchParts<E extends Endpoint> {
   readonly queueMax: number;
   readonly queueTimeoutMs: number;
   readonly tally: DispatchTally;
+  readonly observer: CallObserver | undefined;
   /** Set once the dispatcher is closed. */
   closedWith: FabricError | undefined;
 }
@@ -103,7 +105,7 @@ const EARLY_RESET_MS = 20;
  *   response has begun never is. No later failure hides that it can have run.
  * - D4 waiting is bounded in number and time, and first come, first served.
  */
-export class Dispatch<E extends Endpoint> implements QueuedCall {
+export class Dispatch<E extends Endpoint> implements QueuedCall, EndedCall {
   readonly #parts: DispatchParts<E>;
   readonly #call: DispatchedCall<E>;
   /** The call's own request, and after a failure what was tried besides. */
@@ -121,6 +123,14 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
   #stopWaiting: (() => void) | undefined;
   #cancelledWith: FabricError | undefined;
   #over = false;
+  /** Of the attempt that runs, or ran last. */
+  #attempt: Accounting | undefined;
+  /** When it began, if that was not with the attempt that ran last. */
+  #beganAtMs: number | undefined;
+  #endedAtMs = 0;
+  /** Whether the call ended with that attempt. */
+  #endedInAttempt = false;
+  #status: Status = Status.OK;
 
   constructor(parts: DispatchParts<E>, call: DispatchedCall<E>) {
     this.#parts = parts;
@@ -167,13 +177,13 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     const { tally, queue, sweep } = this.#parts;
     const failure = error && (this.#cancelledWith ?? this.#asDeadline(error));
     this.#accounting = undefined;
-    accounting.finish(failure ? outcomeOf(failure) : "ok"); // D2
+    const nowMs = accounting.finish(failure ? outcomeOf(failure) : "ok"); // D2
     tally.inFlight -= 1;
     if (queue.size > 0) sweep.wakeSoon();
-    if (failure === undefined || pushback === "never" || this.#committed) return this.#settle(failure);
+    if (failure === undefined || pushback === "never" || this.#committed) return this.#settle(failure, nowMs);
     const { idempotencyKey } = this.#call.request;
     const repeat = idempotencyKey === undefined ? undefined : this.#call.repeat?.(failure);
-    if (repeat === "never" || !this.#mayRetry(failure, repeat)) this.#settle(failure);
+    if (repeat === "never" || !this.#mayRetry(failure, repeat)) this.#settle(failure, nowMs);
     else this.#retry(failure, repeat, pushback);
   }
 
@@ -187,6 +197,39 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     else this.#settle(result.error);
     return true;
   }
+
+  // ---- EndedCall -------------------------------------------------------------------------------------------------------
+
+  get method(): string {
+    return this.#call.request.method;
+  }
+
+  get memberId(): string {
+    return this.#endpoint === undefined ? "" : this.#endpoint.memberId;
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  get startedAtMs(): number {
+    return this.#beganAtMs ?? (this.#attempt === undefined ? this.#endedAtMs : this.#attempt.startedAtMs);
+  }
+
+  get endedAtMs(): number {
+    return this.#endedAtMs;
+  }
+
+  get attemptMs(): number | undefined {
+    if (!this.#endedInAttempt || this.#status === Status.CANCELLED) return undefined;
+    return this.#endedAtMs - this.#attempt!.startedAtMs;
+  }
+
+  // ----------------------------------------------------------------------------------------------------------------------
 
   #place(): void {
     const { queue } = this.#parts;
@@ -206,6 +249,7 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     const accounting = endpoint.begin();
     this.#accounting = accounting;
     this.#endpoint = endpoint;
+    this.#attempt = accounting;
     this.#attempts += 1;
     this.#parts.tally.inFlight += 1;
     const isTimed = this.#deadlineMs !== Infinity;
@@ -224,6 +268,7 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     const refusal = unready.refuse?.(request) ?? (queue.size < queueMax ? undefined : this.#queueFull());
     if (refusal) return this.#settle(refusal);
     if (request.waitForReady === false) return this.#settle(unready.explain(request));
+    this.#beganAtMs ??= clock.monotonicMs();
     const leave = queue.add(laneOf(request), this);
     const isPatient = request.waitForReady === true;
     const cancelTimer = isPatient
@@ -251,6 +296,7 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
   #retry(failure: FabricError, repeat: Repeat | undefined, pushbackMs: number | undefined): void {
     const { request } = this.#call;
     const { memberId } = this.#endpoint!;
+    this.#beganAtMs ??= this.#attempt!.startedAtMs;
     const retries = (this.#retries ??= {
       tried: new Set(request.excluded),
       backoff: undefined,
@@ -306,17 +352,25 @@ export class Dispatch<E extends Endpoint> implements QueuedCall {
     this.cancel(deadlineExceeded(`the deadline passed while it waited: ${message}`));
   }
 
-  #settle(error: FabricError | undefined): void {
+  /** @param attemptEndedAtMs - given where an attempt has just ended, and the call with it */
+  #settle(error: FabricError | undefined, attemptEndedAtMs?: number): void {
     if (this.#over) return;
     this.#over = true;
     this.#stopWaiting?.();
     this.#cancelDeadline?.();
-    const { tally } = this.#parts;
+    const { tally, observer } = this.#parts;
     if (error === undefined) tally.ok += 1;
     else if (error.status === Status.CANCELLED) tally.cancelled += 1;
     else tally.failed += 1;
     const mayHaveRun = error?.kind.executed === "no" ? this.#retries?.mayHaveRun : undefined; // D3
-    this.#call.settled(mayHaveRun ?? error);
+    const told = mayHaveRun ?? error;
+    if (observer !== undefined) {
+      if (told !== undefined) this.#status = told.status;
+      this.#endedInAttempt = attemptEndedAtMs !== undefined;
+      this.#endedAtMs = attemptEndedAtMs ?? this.#parts.clock.monotonicMs();
+      observer.callEnded(this);
+    }
+    this.#call.settled(told);
   }
 
   #overdue(): FabricError {

@@ -4,6 +4,7 @@ import type { Random } from "../core/random";
 import type { Balancer } from "./balancer";
 import { CallQueue } from "./call-queue";
 import { Dispatch, type DispatchedCall, type DispatchParts, type Unready } from "./dispatch";
+import type { CallObserver } from "./ended-call";
 import type { Endpoint } from "./endpoint";
 import { QueueSweep } from "./queue-sweep";
 import { RetryBudget } from "./retry-budget";
@@ -20,6 +21,7 @@ export interface DispatcherOptions<E extends Endpoint> extends Partial<RetryLimi
   readonly queueTimeoutMs?: number;
   /** May be shared by several dispatchers. Default: its own, with the defaults. */
   readonly retryBudget?: RetryBudget;
+  readonly observer?: CallObserver;
   /** Told of each call that begins to wait for an endpoint. */
   readonly onWait?: () => void;
 }
@@ -62,6 +64,7 @@ export class Dispatcher<E extends Endpoint> {
       queueMax: options.queueMax ?? 1_000,
       queueTimeoutMs: options.queueTimeoutMs ?? 5_000,
       tally: { started: 0, ok: 0, failed: 0, cancelled: 0, retries: 0, inFlight: 0 },
+      observer: options.observer,
       closedWith: undefined,
     };
     this.#unsubscribe = balancer.onPublish(() => this.#parts.sweep.wake());

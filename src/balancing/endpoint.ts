@@ -6,8 +6,8 @@ export type CallOutcome = "ok" | "failed" | "cancelled";
 export interface Accounting {
   /** When it began, on the monotonic clock. */
   readonly startedAtMs: number;
-  /** Ends it. The first call counts; later ones do nothing, so that racing endings are harmless. */
-  finish(outcome: CallOutcome): void;
+  /** Ends it. The first call counts; later ones do nothing, so that racing endings are harmless. Answers when that was; NaN later. */
+  finish(outcome: CallOutcome): number;
 }
 
 /**

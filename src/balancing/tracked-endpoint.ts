@@ -249,13 +249,13 @@ export class TrackedEndpoint implements Endpoint {
   }
 
   /** One function for all calls, which costs each less than one of its own. */
-  readonly #finish = (startedAtMs: number, outcome: CallOutcome): void => {
+  readonly #finish = (startedAtMs: number, outcome: CallOutcome): number => {
     let availabilityChanged = this.isFull;
+    const nowMs = this.#clock.monotonicMs();
     this.#begun -= 1; // E1
     if (outcome === "cancelled") {
       this.#cancelled += 1; // E2
     } else {
-      const nowMs = this.#clock.monotonicMs();
       const latencyMs = nowMs - startedAtMs;
       if (outcome === "ok") {
         this.#ok += 1;
@@ -270,6 +270,7 @@ export class TrackedEndpoint implements Endpoint {
       }
     }
     this.#announce(availabilityChanged);
+    return nowMs;
   };
 
   #applyLimit(): void {
@@ -284,17 +285,17 @@ export class TrackedEndpoint implements Endpoint {
 
 class CallAccounting implements Accounting {
   readonly startedAtMs: number;
-  #finish: ((startedAtMs: number, outcome: CallOutcome) => void) | undefined;
+  #finish: ((startedAtMs: number, outcome: CallOutcome) => number) | undefined;
 
-  constructor(startedAtMs: number, finish: (startedAtMs: number, outcome: CallOutcome) => void) {
+  constructor(startedAtMs: number, finish: (startedAtMs: number, outcome: CallOutcome) => number) {
     this.startedAtMs = startedAtMs;
     this.#finish = finish;
   }
 
-  finish(outcome: CallOutcome): void {
+  finish(outcome: CallOutcome): number {
     const finish = this.#finish;
     this.#finish = undefined; // E1
-    finish?.(this.startedAtMs, outcome);
+    return finish === undefined ? NaN : finish(this.startedAtMs, outcome);
   }
 }
 
