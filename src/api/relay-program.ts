@@ -73,6 +73,9 @@ export function startRelay(
         case "connection":
           relay.accept(socket, message.address);
           return;
+        case "watch-calls":
+          relay.watchCalls(message.watched);
+          return;
         case "drain":
           void relay.drain();
           return;

@@ -1,52 +1,29 @@
-import type { Balancer } from "../balancing/balancer";
-import type { Dispatcher } from "../balancing/dispatcher";
 import type { PolicyRegistry } from "../balancing/policy-registry";
 import { parseSelector } from "../balancing/selector";
-import type { Clock } from "../core/clock";
 import type { Leader } from "../store/election";
-import type { Store } from "../store/store";
 import {
   HealthStatus,
   InferenceServiceDefinition,
   type Candidate,
   type DirectorServiceDefinition,
-  type MemberStats,
 } from "../wire/contract";
 import type { Handlers } from "../rpc/service/service-handlers";
-import type { Assignments } from "./assignments";
-import type { AttachService } from "./attach-service";
 import type { Shortage } from "./call-router";
+import { clusterStats, type ClusterStatsParts } from "./cluster-stats";
 import type { ClusterView } from "./cluster-view";
 import { directorInfo } from "./director-maintenance";
 import { durable } from "./member-rpcs";
-import type { MemberReport } from "./member-report";
 import { encodeRecord, KEYS } from "./records";
-import { sumOfCalls, sumOfMemberCalls, type Relays } from "./relays";
-import type { Sessions } from "./sessions";
-import type { PooledEndpoint, WorkerPool } from "./worker-pool";
 
-export interface ClusterRpcsParts {
-  readonly directorId: string;
+export interface ClusterRpcsParts extends ClusterStatsParts {
   readonly clusterId: string;
-  readonly clock: Clock;
-  readonly startedAtMs: number;
-  readonly store: Store;
   readonly view: ClusterView;
-  readonly report: MemberReport;
-  readonly pool: WorkerPool;
-  readonly balancer: Balancer<PooledEndpoint>;
-  readonly dispatcher: Dispatcher<PooledEndpoint>;
-  readonly relays: Relays;
   readonly registry: PolicyRegistry;
-  readonly assignments: Assignments;
-  readonly attach: AttachService;
-  readonly sessions: Sessions;
   readonly shortage: Shortage;
   caughtUp(revision: number): Promise<void>;
   leader(): Leader | undefined;
   /** @throws FabricError LEADER_UNAVAILABLE */
   transferLeadership(to: string): Promise<Leader>;
-  loopLagMs(): number;
 }
 
 type ClusterRpcs = Pick<
@@ -74,7 +51,7 @@ export function clusterRpcs(parts: ClusterRpcsParts): ClusterRpcs {
     },
 
     getClusterHealth: () => health(parts),
-    getStats: () => stats(parts),
+    getStats: () => clusterStats(parts),
 
     getLeader: () => {
       const leader = parts.leader();
@@ -121,48 +98,6 @@ function health(parts: ClusterRpcsParts) {
     readyMembers: ready,
     storeAvailable,
     problems: ready === 0 && records.length === 0 ? [...problems, "no worker is attached"] : problems,
-  };
-}
-
-function stats(parts: ClusterRpcsParts) {
-  const { dispatcher, relays, pool, report, clock } = parts;
-  const counts = sumOfCalls(dispatcher.counts, relays.calls());
-  const records = report.records();
-  const perMember: MemberStats[] = [];
-  for (const { memberId } of records) {
-    const endpoint = pool.endpoint(memberId);
-    if (!endpoint) continue;
-    const { started, ok, failed, cancelled, meanLatencyMs } = sumOfMemberCalls(endpoint, relays.memberCalls(memberId));
-    perMember.push({
-      latencyP50Ms: 0,
-      latencyP99Ms: 0,
-      memberId,
-      callsStarted: BigInt(started),
-      callsSucceeded: BigInt(ok),
-      callsFailed: BigInt(failed),
-      callsCancelled: BigInt(cancelled),
-      inFlight: endpoint.inFlight,
-      latencyEwmaMs: meanLatencyMs,
-    });
-  }
-  return {
-    directorId: parts.directorId,
-    uptimeMs: BigInt(Math.round(clock.monotonicMs() - parts.startedAtMs)),
-    callsStarted: BigInt(counts.started),
-    callsSucceeded: BigInt(counts.ok),
-    callsFailed: BigInt(counts.failed),
-    callsCancelled: BigInt(counts.cancelled),
-    retries: BigInt(counts.retries),
-    inFlight: counts.inFlight,
-    queued: counts.queued,
-    heartbeats: BigInt(parts.attach.heartbeats),
-    members: records.length,
-    readyMembers: pool.ready.length,
-    attached: parts.sessions.size,
-    assignments: parts.assignments.size,
-    policy: parts.balancer.policyName,
-    perMember,
-    loopLagMs: parts.loopLagMs(),
   };
 }
 

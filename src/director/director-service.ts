@@ -3,6 +3,7 @@ import { FabricError } from "../core/errors";
 import { DirectorServiceDefinition } from "../wire/contract";
 import { mountService, type MountedService } from "../rpc/service/service-handlers";
 import { assignmentRpcs, type AssignmentRpcsParts } from "./assignment-rpcs";
+import { callRpcs, type CallRpcsParts } from "./call-rpcs";
 import { clusterRpcs, type ClusterRpcsParts } from "./cluster-rpcs";
 import { directorIntentRpcs } from "./director-maintenance";
 import { drainRpcs, type DrainRpcsParts } from "./drain-rpcs";
@@ -10,6 +11,7 @@ import { memberRpcs, type MemberRpcsParts } from "./member-rpcs";
 import { watchRpcs, type WatchRpcsParts } from "./watch-rpcs";
 
 export type DirectorServiceParts = AssignmentRpcsParts &
+  CallRpcsParts &
   ClusterRpcsParts &
   DrainRpcsParts &
   MemberRpcsParts &
@@ -24,6 +26,7 @@ export function directorService(parts: DirectorServiceParts): MountedService {
     ...directorIntentRpcs(parts),
     ...drainRpcs(parts),
     ...watchRpcs(parts),
+    ...callRpcs(parts),
   };
   return mountService(DirectorServiceDefinition, handlers, {
     endOfError: (error) => (error instanceof FabricError ? endOfError(error) : endOfHandlerError(error)),

@@ -15,6 +15,8 @@ import { DirectorSession } from "./director-session";
 import { EventLog } from "./event-log";
 import { LeaderDuties } from "./leader-duties";
 import type { Leadership } from "./leadership";
+import { CallMeter } from "./measures/call-meter";
+import { CallWatch } from "./measures/call-watch";
 import { MemberReport } from "./member-report";
 import { MemberWriter } from "./member-writer";
 import { MembershipHost } from "./membership-host";
@@ -44,6 +46,8 @@ export class DirectorWiring {
   readonly membership: MembershipHost;
   readonly balancer: Balancer<PooledEndpoint>;
   readonly dispatcher: Dispatcher<PooledEndpoint>;
+  readonly meter: CallMeter;
+  readonly callWatch: CallWatch;
   readonly pool: WorkerPool;
   readonly credits: SlotCredits;
   readonly contracts: ServiceContracts;
@@ -157,6 +161,15 @@ export class DirectorWiring {
       ownInFlight: (memberId) => this.pool.endpoint(memberId)?.inFlight ?? 0,
     });
     this.shortage = new Shortage(this.pool, () => this.report.records());
+    this.meter = new CallMeter({
+      clock,
+      isKnown: (path) => parts.catalog.method(path) !== undefined,
+      isMember: (memberId) => this.report.record(memberId) !== undefined,
+    });
+    this.callWatch = new CallWatch(clock, (watched) => {
+      this.meter.watcher = watched ? this.callWatch : undefined;
+      this.relays.watchCalls(watched);
+    });
     this.dispatcher = new Dispatcher({
       ...config,
       clock,
@@ -164,6 +177,7 @@ export class DirectorWiring {
       retryBudget: new RetryBudget(clock, config),
       balancer: this.balancer,
       unready: this.shortage,
+      observer: this.meter,
       onWait: () => this.credits.tellSoon(),
     });
     this.contracts = new ServiceContracts({
@@ -199,6 +213,8 @@ export class DirectorWiring {
         credits: this.credits,
         maintenance: this.maintenance,
         balancer: this.balancer,
+        meter: this.meter,
+        callWatch: this.callWatch,
       }),
     );
   }

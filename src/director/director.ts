@@ -8,6 +8,7 @@ import type { DirectorParts } from "./director-parts";
 import { directorService } from "./director-service";
 import { DirectorWiring } from "./director-wiring";
 import { Leadership } from "./leadership";
+import { MeteredStore } from "./measures/metered-store";
 import { ELECTION_PREFIX } from "./records";
 import { shutDown } from "./shutdown";
 import { refuseTwin } from "./twin-check";
@@ -20,7 +21,7 @@ const STORE_PATIENCE_MS = 5_000;
 
 /** A director from start to stop. What it consists of is joined in DirectorWiring; it keeps nothing itself. */
 export class Director {
-  readonly #parts: DirectorParts;
+  readonly #parts: DirectorParts & { readonly store: MeteredStore };
   readonly #wiring: DirectorWiring;
   /** It is stopping: whoever watches goes elsewhere. */
   readonly #stop = new AbortController();
@@ -31,9 +32,9 @@ export class Director {
   #stopping: Promise<void> | undefined;
 
   constructor(parts: DirectorParts) {
-    this.#parts = parts;
+    this.#parts = { ...parts, store: new MeteredStore(parts.store, parts.clock) };
     this.#startedAtMs = parts.clock.monotonicMs();
-    this.#wiring = new DirectorWiring(parts);
+    this.#wiring = new DirectorWiring(this.#parts);
   }
 
   /** By which others reach it; known after `start`. */

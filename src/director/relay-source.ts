@@ -3,6 +3,8 @@ import { DEFAULT_INTENT } from "../core/member";
 import type { DescriptorCatalog } from "../wire/descriptor-catalog";
 import type { ClusterView } from "./cluster-view";
 import type { MaintenanceSwitch } from "./director-maintenance";
+import type { CallMeter } from "./measures/call-meter";
+import type { CallWatch } from "./measures/call-watch";
 import type { MembershipHost } from "./membership-host";
 import type { SlotCredits } from "./capacity/slot-credits";
 import type { RelaySource } from "./relays";
@@ -16,11 +18,13 @@ export interface RelaySourceParts {
   readonly maintenance: MaintenanceSwitch;
   readonly balancer: Balancer<PooledEndpoint>;
   readonly catalog: DescriptorCatalog;
+  readonly meter: CallMeter;
+  readonly callWatch: CallWatch;
 }
 
 /** What a director lets its relay processes know, read from where it has it. */
 export function relaySource(parts: RelaySourceParts): RelaySource {
-  const { view, membership, pool, credits, balancer, catalog } = parts;
+  const { view, membership, pool, credits, balancer, catalog, meter, callWatch } = parts;
   return {
     memberIds: () =>
       new Set([...view.members.keys(), ...[...membership.members()].map(({ record }) => record.memberId)]),
@@ -42,6 +46,7 @@ export function relaySource(parts: RelaySourceParts): RelaySource {
     policy: () => balancer.policyName,
     idempotentPaths: () => catalog.idempotentPaths,
     resumablePaths: () => catalog.resumablePaths,
+    describedPaths: () => catalog.paths,
     slots: (memberId) => {
       const { slots = 0 } = view.members.get(memberId) ?? membership.get(memberId)?.record ?? {};
       return slots === 0 ? undefined : Math.min(slots, credits.usable(memberId));
@@ -51,5 +56,7 @@ export function relaySource(parts: RelaySourceParts): RelaySource {
       credits.tellSoon();
     },
     queuedChanged: () => credits.tellSoon(),
+    measured: (measures) => meter.add(measures),
+    callsEnded: (batch) => callWatch.tell(batch),
   };
 }

@@ -1,6 +1,8 @@
 import type { DispatcherCounts } from "../balancing/dispatcher";
 import type { EndpointCounts } from "../balancing/tracked-endpoint";
 import type { Intent, Load, MemberRecord } from "../core/member";
+import type { Measures } from "./measures/call-meter";
+import type { CallBatch } from "./measures/call-watch";
 
 /** What decides whether a member may be picked and how it is reached, apart from the state of one's own connection to it. */
 export interface MemberFacts {
@@ -27,12 +29,18 @@ export interface RelaySource {
   idempotentPaths(): readonly string[];
   /** Methods whose streams may be resumed. The same array until they change. */
   resumablePaths(): readonly string[];
+  /** Methods whose contract is known. The same array until they change. */
+  describedPaths(): readonly string[];
   /** Calls that the director may have on the member at once, in all its processes; `undefined` for no bound. */
   slots(memberId: string): number | undefined;
   /** All relay processes together have so many calls on the member now. */
   inFlight(memberId: string, calls: number): void;
   /** Calls wait in a relay process, or do not any more. */
   queuedChanged(): void;
+  /** What a process has counted since it told before. */
+  measured(measures: Measures): void;
+  /** Calls that ended in a process; told only while they are watched. */
+  callsEnded(batch: CallBatch): void;
 }
 
 /** Calls of one member, as counted by all relay processes since the director started. */
@@ -59,6 +67,8 @@ export interface Relays {
   memberCalls(memberId: string): MemberCalls;
   /** Calls that the processes have on the member, or may begin there by what they were told before. */
   inUse(memberId: string): number;
+  /** Whether somebody wants to be told of each call that ends. */
+  watchCalls(watched: boolean): void;
 }
 
 /** All calls, this process's and those of the relay processes. */
@@ -112,4 +122,5 @@ export const NO_RELAYS: Relays = {
   calls: () => NO_CALLS,
   memberCalls: () => NO_MEMBER_CALLS,
   inUse: () => 0,
+  watchCalls: () => {},
 };

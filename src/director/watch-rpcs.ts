@@ -1,5 +1,3 @@
-import { CallError } from "../core/errors";
-import { Status } from "../core/status";
 import type { Clock } from "../core/clock";
 import { MessageQueue } from "../core/message-queue";
 import type { DirectorServiceDefinition, EndpointInfo, WatchEndpointsResponse } from "../wire/contract";
@@ -23,7 +21,7 @@ export interface WatchRpcsParts {
   readonly stopping: AbortSignal;
 }
 
-type WatchRpcs = Pick<Handlers<DirectorServiceDefinition>, "watchEndpoints" | "watchEvents" | "watchCalls">;
+type WatchRpcs = Pick<Handlers<DirectorServiceDefinition>, "watchEndpoints" | "watchEvents">;
 
 /** Pause between two messages of one watch: a fleet that starts must not send each client the whole list for each worker. */
 const COALESCE_MS = 20;
@@ -33,11 +31,6 @@ const LOAD_REFRESH_MS = 1_000;
 
 export function watchRpcs(parts: WatchRpcsParts): WatchRpcs {
   return {
-    // eslint-disable-next-line require-yield -- the part that counts calls fills it
-    watchCalls: async function* () {
-      throw new CallError(Status.UNIMPLEMENTED, "calls are not told yet");
-    },
-
     watchEndpoints: async function* ({ service, directorsOnly }, { signal }) {
       const ended = AbortSignal.any([signal, parts.stopping]);
       const changes = new MessageQueue<true>();

@@ -24,6 +24,7 @@ export class MemberMirror {
   readonly #shares = new Map<string, number>();
   #idempotentPaths: readonly string[] = [];
   #resumablePaths: readonly string[] = [];
+  #describedPaths: ReadonlySet<string> = new Set();
   /** Of methods of which more is known than that they exist. */
   #traits: ReadonlyMap<string, MethodTraits> = new Map();
 
@@ -31,6 +32,7 @@ export class MemberMirror {
   apply(update: Update, follower: MirrorFollower): void {
     if (update.idempotentPaths || update.resumablePaths) this.#takeTraits(update);
     if (update.maintenance !== undefined) this.maintenance.isOn = update.maintenance;
+    if (update.describedPaths) this.#describedPaths = new Set(update.describedPaths);
     if (update.policy !== undefined) follower.policyChanged(update.policy);
     // Before the members: a new endpoint starts with what is known of it.
     for (const [memberId, load] of update.loads ?? []) this.#loads.set(memberId, load);
@@ -87,6 +89,11 @@ export class MemberMirror {
 
   traits(path: string): MethodTraits {
     return this.#traits.get(path) ?? ONCE;
+  }
+
+  /** Whether there is a contract of the method "/package.Service/Method". */
+  isDescribed(path: string): boolean {
+    return this.#describedPaths.has(path);
   }
 
   #takeTraits({ idempotentPaths, resumablePaths }: Update): void {

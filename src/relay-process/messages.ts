@@ -2,6 +2,8 @@ import type { DispatcherCounts } from "../balancing/dispatcher";
 import type { EndpointCounts } from "../balancing/tracked-endpoint";
 import type { LogFields } from "../core/logger";
 import type { Load } from "../core/member";
+import type { Measures } from "../director/measures/call-meter";
+import type { CallBatch } from "../director/measures/call-watch";
 import type { MemberFacts } from "../director/relays";
 
 /**
@@ -22,6 +24,8 @@ export interface Update {
   readonly idempotentPaths?: readonly string[];
   /** Methods whose streams may be resumed: all of them. */
   readonly resumablePaths?: readonly string[];
+  /** Methods whose contract is known: all of them. */
+  readonly describedPaths?: readonly string[];
   /** Calls that the other relay processes have on the member. */
   readonly elsewhere?: readonly (readonly [memberId: string, calls: number])[];
   /** Of the slots of members that have a bound, how many this process may use; 0 until it is told. */
@@ -49,6 +53,8 @@ export type ToRelay<Settings = unknown> =
   | { readonly kind: "update"; readonly update: Update }
   /** Comes with the socket of a client, and the remote address it had when it came; "" for none. */
   | { readonly kind: "connection"; readonly address: string }
+  /** Whether to tell of each call that ends. */
+  | { readonly kind: "watch-calls"; readonly watched: boolean }
   | { readonly kind: "drain" }
   | { readonly kind: "stop"; readonly reason: string };
 
@@ -59,6 +65,9 @@ export type FromRelay =
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "applied"; readonly revision: number }
   | { readonly kind: "tally"; readonly tally: Tally }
+  /** At most once a second. What is lost with the process are the counts of that second. */
+  | { readonly kind: "measures"; readonly measures: Measures }
+  | { readonly kind: "calls-ended"; readonly batch: CallBatch }
   /** After `drain`: the last call has ended. */
   | { readonly kind: "drained" }
   | {

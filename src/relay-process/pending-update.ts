@@ -19,6 +19,7 @@ export class PendingUpdate {
   #maintenance = false;
   #idempotentPaths: readonly string[] | undefined;
   #resumablePaths: readonly string[] | undefined;
+  #describedPaths: readonly string[] | undefined;
   #revision = 0;
 
   constructor(source: RelaySource) {
@@ -101,23 +102,26 @@ export class PendingUpdate {
     };
   }
 
-  #takeSettings(): Pick<Update, "policy" | "maintenance" | "idempotentPaths" | "resumablePaths"> {
+  #takeSettings(): Pick<Update, "policy" | "maintenance" | "idempotentPaths" | "resumablePaths" | "describedPaths"> {
     if (!this.#settingsMayDiffer) return {};
     this.#settingsMayDiffer = false;
     const policy = this.#source.policy();
     const maintenance = this.#source.isInMaintenance();
     const idempotentPaths = this.#source.idempotentPaths();
     const resumablePaths = this.#source.resumablePaths();
+    const describedPaths = this.#source.describedPaths();
     const changed = {
       ...(policy === this.#policy ? {} : { policy }),
       ...(maintenance === this.#maintenance ? {} : { maintenance }),
       ...(idempotentPaths === this.#idempotentPaths ? {} : { idempotentPaths }),
       ...(resumablePaths === this.#resumablePaths ? {} : { resumablePaths }),
+      ...(describedPaths === this.#describedPaths ? {} : { describedPaths }),
     };
     this.#policy = policy;
     this.#maintenance = maintenance;
     this.#idempotentPaths = idempotentPaths;
     this.#resumablePaths = resumablePaths;
+    this.#describedPaths = describedPaths;
     return changed;
   }
 }

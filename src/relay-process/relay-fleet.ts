@@ -59,6 +59,7 @@ export class RelayFleet implements Relays {
   readonly #waiting: Socket[] = [];
   #source: RelaySource | undefined;
   #started: { resolve(): void; reject(error: FabricError): void } | undefined;
+  #isWatched = false;
   #draining = false;
   #closed = false;
 
@@ -155,6 +156,11 @@ export class RelayFleet implements Relays {
     return this.#ledger.inUse(memberId);
   }
 
+  watchCalls(watched: boolean): void {
+    this.#isWatched = watched;
+    for (const handle of this.#handles()) handle.watchCalls(watched);
+  }
+
   // ---- Own -------------------------------------------------------------------------------------------------------------
 
   #handles(): RelayHandle[] {
@@ -184,6 +190,7 @@ export class RelayFleet implements Relays {
       ended: (reason, connections) => this.#ended(seat, reason, connections),
     });
     seat.handle = handle;
+    if (this.#isWatched) handle.watchCalls(true);
     seat.cancelTimer = clock.after(START_MS, () => {
       this.#failed(seat, `it was not ready within ${START_MS} ms`);
       channel.kill();

@@ -128,6 +128,10 @@ export class RelayHandle implements SlotHolder {
     this.#task.now();
   }
 
+  watchCalls(watched: boolean): void {
+    this.#parts.channel.send({ kind: "watch-calls", watched });
+  }
+
   loadChanged(memberId: string): void {
     this.#pending.loadChanged(memberId);
     this.#task.soon();
@@ -216,6 +220,12 @@ export class RelayHandle implements SlotHolder {
         for (const member of message.tally.members) this.#members.set(member.memberId, member);
         for (const address of message.tally.ended) this.#release(address);
         this.#parts.tallied(message.tally.members);
+        return;
+      case "measures":
+        this.#parts.source.measured(message.measures);
+        return;
+      case "calls-ended":
+        this.#parts.source.callsEnded(message.batch);
         return;
       case "drained":
         for (const resolve of this.#whenDrained.splice(0)) resolve();

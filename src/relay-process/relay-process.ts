@@ -9,12 +9,18 @@ import { FabricError, messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { Load, MemberRecord } from "../core/member";
 import type { MessageCutter } from "../core/message-cutter";
+import { PacedTask } from "../core/paced-task";
 import type { Random } from "../core/random";
 import { CallRouter, Shortage } from "../director/call-router";
+import { CallMeter } from "../director/measures/call-meter";
+import { CallWatch } from "../director/measures/call-watch";
 import { WorkerPool, type PooledEndpoint } from "../director/worker-pool";
 import { CallCounts } from "./call-counts";
 import { MemberMirror, type MirrorFollower } from "./member-mirror";
 import type { FromRelay, Update } from "./messages";
+
+/** Least time between two messages of what was counted: for people and monitoring, who look less often. */
+const MEASURES_EVERY_MS = 1_000;
 
 /** Settled settings of a relay process: those of its director that concern calls. */
 export interface RelayProcessConfig extends RetryBudgetOptions {
@@ -63,6 +69,9 @@ export class RelayProcess implements MirrorFollower {
   readonly #dispatcher: Dispatcher<PooledEndpoint>;
   readonly #pool: WorkerPool;
   readonly #counts: CallCounts;
+  readonly #meter: CallMeter;
+  readonly #callWatch: CallWatch;
+  #unwatchCalls = () => {};
 
   constructor(parts: RelayProcessParts) {
     this.#parts = parts;
@@ -80,6 +89,20 @@ export class RelayProcess implements MirrorFollower {
       published: () => {},
     });
     const shortage = new Shortage(this.#pool, () => this.#mirror.records());
+    const telling = new PacedTask(
+      clock,
+      () => this.#tellMeasures(),
+      () => MEASURES_EVERY_MS,
+    );
+    this.#meter = new CallMeter({
+      clock,
+      isKnown: (path) => this.#mirror.isDescribed(path),
+      isMember: (memberId) => this.#mirror.record(memberId) !== undefined,
+      counting: () => telling.soon(),
+    });
+    this.#callWatch = new CallWatch(clock, (watched) => {
+      this.#meter.watcher = watched ? this.#callWatch : undefined;
+    });
     this.#dispatcher = new Dispatcher({
       balancer: this.#balancer,
       clock,
@@ -89,6 +112,7 @@ export class RelayProcess implements MirrorFollower {
       attemptsMax: config.attemptsMax,
       retryBudget: new RetryBudget(clock, config),
       unready: shortage,
+      observer: this.#meter,
     });
     this.#counts = new CallCounts(
       clock,
@@ -139,10 +163,23 @@ export class RelayProcess implements MirrorFollower {
     this.#parts.server.accept(socket);
   }
 
+  /** Whether the director wants to be told of each call that ends. */
+  watchCalls(watched: boolean): void {
+    this.#unwatchCalls();
+    this.#unwatchCalls = watched
+      ? this.#callWatch.subscribe((batch) => this.#parts.send({ kind: "calls-ended", batch }))
+      : () => {};
+  }
+
   /** Takes no new connections, and no new calls on those there are; says so when the last call has ended. */
   async drain(): Promise<void> {
     await this.#parts.server.drain();
+    this.#tellMeasures();
     this.#parts.send({ kind: "drained" });
+  }
+
+  #tellMeasures(): void {
+    this.#parts.send({ kind: "measures", measures: this.#meter.take() });
   }
 
   /** Ends everything at once; calls that wait for a worker fail with DIRECTOR_STOPPING. */

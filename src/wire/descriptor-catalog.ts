@@ -29,6 +29,7 @@ export class DescriptorCatalog {
   readonly #entries = new Map<string, Entry>();
   #sizeBytes = 0;
   #methods: ReadonlyMap<string, MethodTraits> = new Map();
+  #paths: readonly string[] = [];
   #idempotentPaths: readonly string[] = [];
   #resumablePaths: readonly string[] = [];
   /** Served by members that have no descriptor set, or whose set has not come yet. */
@@ -151,6 +152,11 @@ export class DescriptorCatalog {
   /** What the contract says of a method, by "/package.Service/Method"; `undefined` when no set declares it. */
   method(path: string): MethodTraits | undefined {
     return this.#methods.get(path);
+  }
+
+  /** Methods that a contract declares, by path. The same array until contracts come or go. */
+  get paths(): readonly string[] {
+    return this.#paths;
   }
 
   /** Methods that may be run twice, by path. The same array until contracts come or go. */
@@ -279,6 +285,7 @@ export class DescriptorCatalog {
       }
     }
     this.#methods = methods;
+    this.#paths = [...methods.keys()];
     this.#idempotentPaths = [...methods].flatMap(([path, { idempotent }]) => (idempotent ? [path] : []));
     this.#resumablePaths = [...methods].flatMap(([path, { resumable }]) => (resumable ? [path] : []));
   }

@@ -27,6 +27,7 @@ import { NO_LOAD, NO_RESOURCES, type MemberRecord } from "../../src/core/member"
 import { seededRandom } from "../../src/core/random";
 import { Status } from "../../src/core/status";
 import { CallRouter } from "../../src/director/call-router";
+import { CallMeter } from "../../src/director/measures/call-meter";
 import { PooledEndpoint } from "../../src/director/worker-pool";
 import { systemClock } from "../../src/platform/system-clock";
 import { FramedMessages } from "../../src/rpc/framing/framed-messages";
@@ -220,7 +221,8 @@ function throughRouter(each: Case): Runner {
       return new PooledEndpoint(member, connection, traits, { clock: systemClock, slowStartMs: 0 });
     }),
   );
-  const dispatcher = new Dispatcher<PooledEndpoint>({ balancer, clock: systemClock, random });
+  const observer = new CallMeter({ clock: systemClock, isKnown: () => true, isMember: () => true });
+  const dispatcher = new Dispatcher<PooledEndpoint>({ balancer, clock: systemClock, random, observer });
   const traits = { requestStream: false, responseStream: false, idempotent: false, resumable: false };
   const router = new CallRouter({
     clock: systemClock,

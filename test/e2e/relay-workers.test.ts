@@ -78,8 +78,34 @@ describe("a director with HEDDLE_RELAY_WORKERS=2", () => {
     await eventually("every call is counted once", async () => {
       const stats = await clients[0]!.director.getStats({});
       const perMember = stats.perMember.reduce((sum, { callsSucceeded }) => sum + Number(callsSucceeded), 0);
-      return stats.callsStarted === 32n && stats.callsSucceeded === 32n && perMember === 32 && stats.inFlight === 0;
+      const inSeries = stats.calls.reduce((sum, { ended }) => sum + Number(ended.get(0) ?? 0n), 0);
+      const counts = [Number(stats.callsStarted), Number(stats.callsSucceeded), perMember, inSeries];
+      return counts.every((count) => count === 32) && stats.inFlight === 0;
     });
+    const { calls, perMember } = await clients[0]!.director.getStats({});
+    const methods = new Set(calls.map(({ method }) => method.split("/")[1]));
+    expect(methods).toEqual(new Set(["Execute", "ExecuteStream"]));
+    for (const { latencyP99Ms } of perMember) expect(latencyP99Ms).toBeGreaterThan(0);
+  });
+
+  it("tells who watches of the calls that end in both processes", async () => {
+    const abort = new AbortController();
+    const seen: string[] = [];
+    const batches = clients[0]!.director.watchCalls({}, { signal: abort.signal })[Symbol.asyncIterator]();
+    await batches.next();
+    const watching = (async () => {
+      for (let next = await batches.next(); !next.done; next = await batches.next()) {
+        seen.push(...next.value.calls.map(({ memberId }) => memberId));
+      }
+    })().catch(() => {});
+    let made = 0;
+    await eventually("calls through both processes are told", async () => {
+      made += (await answering()).length;
+      return seen.length >= CLIENTS * 2;
+    });
+    abort.abort();
+    await watching;
+    expect(seen.length).toBeLessThanOrEqual(made);
   });
 
   it("shows the calls in flight of both processes, and none when they have ended", async () => {

@@ -10,7 +10,10 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 export interface WatchCallsRequest {
 }
 
-/** Calls that ended at the answering director since the message before. A director that ends more than it tells of says how many it left out. */
+/**
+ * Calls that ended at the answering director since the message before, at most 500 four times a second from each of its processes. A director
+ * that ends more than it tells of says how many it left out. The first message is empty: from then on it watches.
+ */
 export interface WatchCallsResponse {
   calls: EndedCall[];
   /** Ended too, and left out. */
@@ -41,6 +44,8 @@ export interface CallSeries {
   /** How many took at most as long as the bound of that index in GetStatsResponse.latency_bounds_ms; the last entry counts all. */
   latencyCounts: bigint[];
   latencySumMs: number;
+  /** Of members that went long ago, all together; member_id is "". Sums over all series never fall because of that. */
+  departed: boolean;
 }
 
 export interface CallSeries_EndedEntry {
@@ -277,7 +282,7 @@ export const EndedCall: MessageFns<EndedCall> = {
 };
 
 function createBaseCallSeries(): CallSeries {
-  return { method: "", memberId: "", ended: new Map(), latencyCounts: [], latencySumMs: 0 };
+  return { method: "", memberId: "", ended: new Map(), latencyCounts: [], latencySumMs: 0, departed: false };
 }
 
 export const CallSeries: MessageFns<CallSeries> = {
@@ -303,6 +308,9 @@ export const CallSeries: MessageFns<CallSeries> = {
     }
     if (message.latencySumMs !== 0) {
       writer.uint32(41).double(message.latencySumMs);
+    }
+    if (message.departed !== false) {
+      writer.uint32(48).bool(message.departed);
     }
     return writer;
   },
@@ -373,6 +381,14 @@ export const CallSeries: MessageFns<CallSeries> = {
             message.latencySumMs = reader.double();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.departed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -403,6 +419,7 @@ export const CallSeries: MessageFns<CallSeries> = {
     })();
     message.latencyCounts = object.latencyCounts?.map((e) => BigInt(e)) || [];
     message.latencySumMs = object.latencySumMs ?? 0;
+    message.departed = object.departed ?? false;
     return message;
   },
 };

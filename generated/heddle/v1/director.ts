@@ -354,6 +354,12 @@ export interface GetStatsResponse {
   latencyBoundsMs: number[];
   /** Of calls that ended here. */
   calls: CallSeries[];
+  storeAvailable: boolean;
+  /** What the store took to answer, counted as `latency_counts` of CallSeries, by `latency_bounds_ms`. */
+  storeLatencyCounts: bigint[];
+  storeLatencySumMs: number;
+  /** Requests that it did not answer, or not in time. */
+  storeFailures: bigint;
 }
 
 /** Counted at this director since it first saw the member. */
@@ -3248,6 +3254,10 @@ function createBaseGetStatsResponse(): GetStatsResponse {
     loopLagMs: 0,
     latencyBoundsMs: [],
     calls: [],
+    storeAvailable: false,
+    storeLatencyCounts: [],
+    storeLatencySumMs: 0,
+    storeFailures: 0n,
   };
 }
 
@@ -3334,6 +3344,28 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
     }
     for (const v of message.calls) {
       CallSeries.encode(v!, writer.uint32(154).fork()).join();
+    }
+    if (message.storeAvailable !== false) {
+      writer.uint32(160).bool(message.storeAvailable);
+    }
+    if (message.storeLatencyCounts.length !== 0) {
+      writer.uint32(170).fork();
+      for (const v of message.storeLatencyCounts) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field storeLatencyCounts of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.storeLatencySumMs !== 0) {
+      writer.uint32(177).double(message.storeLatencySumMs);
+    }
+    if (message.storeFailures !== 0n) {
+      if (BigInt.asUintN(64, message.storeFailures) !== message.storeFailures) {
+        throw new globalThis.Error("value provided for field message.storeFailures of type uint64 too large");
+      }
+      writer.uint32(184).uint64(message.storeFailures);
     }
     return writer;
   },
@@ -3513,6 +3545,48 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
             message.calls.push(CallSeries.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.storeAvailable = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag === 168) {
+              message.storeLatencyCounts.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 170) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.storeLatencyCounts.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 22: {
+            if (tag !== 177) {
+              break;
+            }
+
+            message.storeLatencySumMs = reader.double();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.storeFailures = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3559,6 +3633,12 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
     message.loopLagMs = object.loopLagMs ?? 0;
     message.latencyBoundsMs = object.latencyBoundsMs?.map((e) => e) || [];
     message.calls = object.calls?.map((e) => CallSeries.fromPartial(e)) || [];
+    message.storeAvailable = object.storeAvailable ?? false;
+    message.storeLatencyCounts = object.storeLatencyCounts?.map((e) => BigInt(e)) || [];
+    message.storeLatencySumMs = object.storeLatencySumMs ?? 0;
+    message.storeFailures = (object.storeFailures !== undefined && object.storeFailures !== null)
+      ? BigInt(object.storeFailures)
+      : 0n;
     return message;
   },
 };

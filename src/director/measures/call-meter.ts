@@ -12,7 +12,9 @@ export const OTHER = "other";
 export const SERIES_MAX = 2_000;
 /** Members whose latencies are kept. */
 const MEMBERS_MAX = 20_000;
-/** Methods without a contract that are told apart, once a worker has answered one with OK. */
+/** Methods that are told apart by name, for as long as the process lives: also while all who serve them are away. */
+const METHODS_MAX = 1_024;
+/** Of these, methods without a contract that a worker has answered with OK. */
 const UNDESCRIBED_MAX = 256;
 /** How long the series of a member are told after it was last seen: monitoring that looks every few minutes sees their last state. */
 const GONE_KEPT_MS = 600_000;
@@ -55,7 +57,8 @@ export class CallMeter implements CallObserver {
   #members = new Map<string, MemberMeter>();
   readonly #departed = new Map<string, CallSeries>();
   #seriesCount = 0;
-  readonly #undescribed = new Set<string>();
+  readonly #named = new Set<string>();
+  #undescribedCount = 0;
   #madeRoomAtMs = -Infinity;
   /** Is told of every call, too. */
   watcher: CallObserver | undefined;
@@ -79,7 +82,10 @@ export class CallMeter implements CallObserver {
 
   /** Every series, those of members that went among them. */
   series(): readonly CallSeries[] {
-    return [...this.#members.values()].flatMap(({ byMethod, other }) => [...byMethod.values(), ...(other ? [other] : [])]);
+    return [...this.#members.values()].flatMap(({ byMethod, other }) => [
+      ...byMethod.values(),
+      ...(other ? [other] : []),
+    ]);
   }
 
   /** What members that are not told apart any more had, by method; their `memberId` is "". */
@@ -157,9 +163,13 @@ export class CallMeter implements CallObserver {
 
   /** M2 */
   #isNamed(method: string, isAnswered: boolean): boolean {
-    if (this.#undescribed.has(method) || this.#parts.isKnown(`/${method}`)) return true;
-    if (!isAnswered || this.#undescribed.size >= UNDESCRIBED_MAX) return false;
-    this.#undescribed.add(method);
+    if (this.#named.has(method)) return true;
+    if (method === OTHER || this.#named.size >= METHODS_MAX) return false;
+    if (!this.#parts.isKnown(`/${method}`)) {
+      if (!isAnswered || this.#undescribedCount >= UNDESCRIBED_MAX) return false;
+      this.#undescribedCount += 1;
+    }
+    this.#named.add(method);
     return true;
   }
 

@@ -141,9 +141,12 @@ describe("The relay processes of a director", () => {
       isInMaintenance: () => false,
       idempotentPaths: () => [],
       resumablePaths: () => [],
+      describedPaths: () => [],
       slots: (memberId) => granted.get(memberId) ?? (members.get(memberId)?.record.slots || undefined),
       inFlight: (memberId, calls) => void inFlight.set(memberId, calls),
       queuedChanged: () => {},
+      measured: () => {},
+      callsEnded: () => {},
     });
   });
 

@@ -47,9 +47,12 @@ class Model implements RelaySource {
   isInMaintenance = () => false;
   idempotentPaths = () => this.paths;
   resumablePaths = () => this.resumed;
+  describedPaths = () => this.paths;
   slots = () => undefined;
   inFlight = () => {};
   queuedChanged = () => {};
+  measured = () => {};
+  callsEnded = () => {};
 }
 
 type Step = (model: Model, pending: PendingUpdate) => void;
