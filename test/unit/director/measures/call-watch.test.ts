@@ -26,7 +26,7 @@ function reader() {
   const batches = watch.watch(abort.signal)[Symbol.asyncIterator]();
   return async (): Promise<CallBatch | undefined> => {
     const { value, done } = await batches.next();
-    return done ? undefined : (value);
+    return done ? undefined : value;
   };
 }
 
