@@ -38,6 +38,7 @@ export function face(config: DirectorConfig, parts: FaceParts): Face | undefined
       addressMayMove: httpAddress === "",
       extraAddresses: httpExtraAddresses,
       bodyMaxBytes: config.httpBodyMaxBytes,
+      nodeTimeoutMs: config.httpNodeTimeoutMs,
       hosts: [...config.httpHosts, ...ownNames(config)],
       receiveTimeoutMs: config.httpReceiveTimeoutMs,
       headersMaxBytes: config.headerListMaxBytes,

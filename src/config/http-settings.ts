@@ -25,6 +25,12 @@ export const httpSettings = {
     max: 1024 * 1024 * 1024,
     doc: "Largest body of an HTTP request; a larger one is answered with 413. The default is that of a gRPC message. All requests together hold at most 64 times as much; beyond it they are answered with 503.",
   }),
+  httpNodeTimeoutMs: durationMs("HEDDLE_HTTP_NODE_TIMEOUT_MS", {
+    default: 60_000,
+    min: 1_000,
+    max: 86_400_000,
+    doc: "Silence after which a node that was registered by REST, and runs no agent of ours, is offline; after three quarters of it the node gets no calls. Such nodes are told to send a heartbeat in half of it, so one may be lost.",
+  }),
   httpHosts: hostNameList("HEDDLE_HTTP_HOSTS", {
     default: [],
     unset: "addresses, localhost and the machine's own names",

@@ -16,6 +16,8 @@ export interface GatewayConfig extends GuardConfig {
   /** The same at more ports, for callers of the systems that Heddle replaces. */
   readonly extraAddresses: readonly string[];
   readonly bodyMaxBytes: number;
+  /** Silence after which a node that was registered by REST is dead. */
+  readonly nodeTimeoutMs: number;
   readonly clusterId: string;
   readonly clusterName: string;
   readonly directorId: string;

@@ -4,6 +4,7 @@ import type { TlsSource } from "../rpc/server/tls-handshakes";
 import type { GatewayParts } from "./gateway-parts";
 import { guard, guardedApp, guardedServer } from "./guard/guard";
 import { healthRoutes } from "./health/health-routes";
+import { PICCOLO_PREFIX, piccoloApi } from "./piccolo/piccolo-api";
 import { listenHttp, type BoundPort } from "./listen-http";
 
 export type { GatewayConfig, GatewayParts } from "./gateway-parts";
@@ -26,6 +27,7 @@ export class Gateway {
     guard(this.app, parts);
     // One line for each face.
     void this.app.register(healthRoutes(parts));
+    void this.app.register(piccoloApi(parts), { prefix: PICCOLO_PREFIX });
   }
 
   /**

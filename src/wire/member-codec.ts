@@ -76,7 +76,7 @@ export const stateFromWire = (state: number): MemberState | undefined => STATE_F
 export const intentKindFromWire = (kind: number): IntentKind | undefined => INTENT_FROM_WIRE.get(kind);
 export const intentKindToWire = (kind: IntentKind): WireIntentKind => INTENT_TO_WIRE[kind];
 
-export const conditionToWire = (condition: ReportedCondition | undefined): WireCondition =>
+export const conditionToWire = (condition: ReportedCondition | "offline" | undefined): WireCondition =>
   condition === undefined ? WireCondition.UNSPECIFIED : CONDITION_TO_WIRE[condition];
 /** `undefined` for UNSPECIFIED and for a number of a newer version. */
 export const conditionFromWire = (condition: number): ReportedCondition | "offline" | undefined =>

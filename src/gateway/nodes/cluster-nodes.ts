@@ -1,0 +1,66 @@
+import { FabricError } from "../../core/errors";
+import type { DirectorInfo, GetTopologyResponse } from "../../wire/contract";
+import type { GatewayParts } from "../gateway-parts";
+import { countAgents } from "./count-agents";
+import { nodeOfDirector, nodeOfMember, type Node } from "./node";
+
+/** What one question to the director tells of the cluster. */
+export interface ClusterNodes {
+  readonly topology: GetTopologyResponse;
+  /** Directors first, each group by id. */
+  readonly nodes: readonly Node[];
+  /** The director that answers. */
+  readonly self: Node;
+  readonly selfInfo: DirectorInfo;
+}
+
+/** For the director itself, and what it asks the store. */
+export const ASK_TIMEOUT_MS = 10_000;
+
+export type NodesParts = Pick<GatewayParts, "director" | "agents" | "clock" | "config">;
+
+/** Everybody in the cluster: directors, workers with an agent of ours, and nodes that were registered. */
+export async function readNodes(parts: NodesParts): Promise<ClusterNodes> {
+  const { director, clock } = parts;
+  const askedMs = clock.monotonicMs();
+  const topology = await director.getTopology({}, { timeoutMs: ASK_TIMEOUT_MS });
+  const tookMs = clock.monotonicMs() - askedMs;
+  const agents = await countAgents(parts);
+  const nowUnixMs = clock.wallMs();
+  const selfInfo = topology.directors.find(({ self }) => self) ?? unknownSelf(parts);
+  const others = topology.directors.filter(({ self }) => !self);
+  const self = nodeOfDirector(selfInfo, nowUnixMs, tookMs);
+  const nodes = [
+    self,
+    ...others.map((info) => nodeOfDirector(info, nowUnixMs, undefined)),
+    ...topology.members.map((member) => nodeOfMember(member, agents.get(member.memberId) ?? 0)),
+  ];
+  return { topology, nodes, self, selfInfo };
+}
+
+/** @throws FabricError MEMBER_NOT_FOUND */
+export async function readNode(parts: NodesParts, id: string): Promise<Node> {
+  const { nodes } = await readNodes(parts);
+  return findNode(nodes, id);
+}
+
+/** @throws FabricError MEMBER_NOT_FOUND */
+export function findNode(nodes: readonly Node[], id: string): Node {
+  const node = nodes.find((each) => each.id === id);
+  if (!node) throw new FabricError("MEMBER_NOT_FOUND", `there is no node "${id.slice(0, 128)}"`);
+  return node;
+}
+
+/** While the store is away the answering director may not see its own record. */
+function unknownSelf({ config }: NodesParts): DirectorInfo {
+  return {
+    directorId: config.directorId,
+    address: "",
+    leader: false,
+    self: true,
+    startedAtUnixMs: 0n,
+    version: "",
+    httpAddress: "",
+    intent: undefined,
+  };
+}
