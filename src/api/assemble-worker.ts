@@ -15,6 +15,7 @@ import { DescriptorCatalog } from "../wire/descriptor-catalog";
 import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
 import { ServiceHealth } from "../wire/health-service";
 import { reflectionServices } from "../wire/reflection-service";
+import type { AgentHandler } from "../worker/agents/agent-handler";
 import { ownThread, type Served, type ServedService, type ServiceHost } from "../worker/service-host";
 import { ThreadPool } from "../worker/threads/thread-pool";
 import { Worker, type WorkerServer } from "../worker/worker";
@@ -34,11 +35,12 @@ export interface AssemblyOptions {
   readonly env?: Environment | undefined;
   readonly logger?: Logger | undefined;
   readonly onEvent?: ((event: MemberEvent) => void) | undefined;
+  readonly onAgent?: AgentHandler | undefined;
 }
 
 /** Puts a worker together. */
 export function assembleWorker(content: WorkerContent, options: AssemblyOptions, settings: WorkerSettings): Worker {
-  const { descriptors, env, onEvent } = options;
+  const { descriptors, env, onEvent, onAgent } = options;
   const config = loadWorkerConfig(env ?? process.env, settings);
   const parts = processParts(options.logger, { level: config.logLevel, format: config.logFormat });
   const { logger } = parts;
@@ -69,6 +71,7 @@ export function assembleWorker(content: WorkerContent, options: AssemblyOptions,
     connect: (address) => connect(address),
     onServing: (serving) => face.setServing(serving),
     ...(onEvent ? { onEvent } : {}),
+    onAgent,
   });
 }
 
@@ -96,8 +99,8 @@ function hostOf(
     return threadHost(source, config, parts, serve);
   }
   return ownThread(async () => {
-    const { services, descriptors } = await loadServices(source, { ...parts, label: config.label });
-    return serve(intercepted(services, interceptors), descriptors);
+    const { services, descriptors, onAgent } = await loadServices(source, { ...parts, label: config.label });
+    return { ...serve(intercepted(services, interceptors), descriptors), onAgent };
   });
 }
 

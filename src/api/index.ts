@@ -2,6 +2,7 @@
 export * from "./client";
 export { createDirector, type Director, type DirectorOptions } from "./director";
 export { createWorker, grpcJsService, runWorker, service } from "./worker";
+export type { AgentHandler, PlacedAgent, StopAgent } from "./worker";
 export type { PeerCertificate, ServerInterceptor, ServiceOptions, Worker, WorkerOptions } from "./worker";
 export type {
   CallContext,
@@ -17,6 +18,7 @@ export type { BalancingPolicy, Picker, PickRequest, PickResult } from "../balanc
 export type { Random } from "../core/random";
 export type { Logger } from "../core/logger";
 export {
+  AgentServiceDefinition,
   ComputeServiceDefinition,
   DirectorServiceDefinition,
   FILE_DESCRIPTOR_SET,

@@ -9,6 +9,8 @@ import type { MountedService } from "../rpc/service/service-handlers";
 import { FILE_DESCRIPTOR_SET } from "../wire/contract";
 import { computeService } from "../worker/services/compute-service";
 import { inferenceService } from "../worker/services/inference-service";
+import type { AgentHandler } from "../worker/agents/agent-handler";
+import { exampleAgent } from "../worker/agents/example-agent";
 import { TASKS } from "../worker/tasks";
 import { loadModule } from "./load-module";
 import { newId } from "./process-parts";
@@ -27,6 +29,8 @@ export interface LoadedServices {
   readonly services: readonly MountedService[];
   /** FileDescriptorSet, where the source has one. */
   readonly descriptors: Uint8Array | undefined;
+  /** What runs agents, where the source has it. */
+  readonly onAgent?: AgentHandler | undefined;
 }
 
 /** @throws FabricError INVALID_ARGUMENT that names the module or contract and what is wrong with it */
@@ -38,11 +42,12 @@ export async function loadServices(
     case "default": {
       const compute = computeService({ tasks: TASKS, clock, label });
       const inference = inferenceService({ clock, logger, label, newConnectionId: newId });
-      return { services: [compute, inference], descriptors: FILE_DESCRIPTOR_SET };
+      return { services: [compute, inference], descriptors: FILE_DESCRIPTOR_SET, onAgent: exampleAgent(logger) };
     }
     case "module": {
-      const exported = defaultExportOf(await loadModule(source.file, "servicesModule"));
-      if (isServices(exported)) return { services: exported, descriptors: undefined };
+      const module = await loadModule(source.file, "servicesModule");
+      const exported = defaultExportOf(module);
+      if (isServices(exported)) return { services: exported, descriptors: undefined, onAgent: onAgentOf(module) };
       const what = "must export by default an array of what service(Definition, handlers) makes";
       throw new FabricError("INVALID_ARGUMENT", `servicesModule ${source.file} ${what}`);
     }
@@ -54,7 +59,15 @@ export async function loadServices(
 /** What reads contracts takes memory, and most workers need none of it. */
 async function protoServices(proto: ProtoWorker): Promise<LoadedServices> {
   const reader = require("./proto-services") as typeof ProtoServices;
-  return reader.protoServices(proto, await loadModule(proto.handlersModule, "--handlers"));
+  const module = await loadModule(proto.handlersModule, "--handlers");
+  return { ...reader.protoServices(proto, module), onAgent: onAgentOf(module) };
+}
+
+/** What a module exports under the name `onAgent`, also one in CommonJS. */
+function onAgentOf(module: unknown): AgentHandler | undefined {
+  const exports = [module, defaultExportOf(module)] as readonly Partial<Record<"onAgent", unknown>>[];
+  const found = exports.find((each) => typeof each?.onAgent === "function");
+  return found?.onAgent as AgentHandler | undefined;
 }
 
 /** The path of a module that a user names. */

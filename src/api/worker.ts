@@ -7,6 +7,7 @@ import { onStopSignal } from "../platform/signals";
 import { mountService, type Handlers, type MountedService } from "../rpc/service/service-handlers";
 import type { ServerInterceptor } from "../rpc/service/server-interceptors";
 import type { ServiceDefinition } from "../rpc/service/service-definition";
+import type { AgentHandler } from "../worker/agents/agent-handler";
 import type { Worker } from "../worker/worker";
 import { assembleWorker } from "./assemble-worker";
 import { moduleFile, type ServiceSource } from "./service-source";
@@ -23,6 +24,7 @@ export type { Handler, Handlers, MountedService } from "../rpc/service/service-h
 export { grpcJsService, type GrpcJsDefinition, type GrpcJsMethod } from "../wire/grpc-js-service";
 export { rawDefinition, type RawDefinition, type RawMethod } from "../rpc/service/raw-definition";
 export type { ServiceDefinition } from "../rpc/service/service-definition";
+export type { AgentHandler, PlacedAgent, StopAgent } from "../worker/agents/agent-handler";
 export type { Worker } from "../worker/worker";
 
 /** What a worker is made of. Settings that are not given come from the environment; see docs/configuration.md. */
@@ -51,6 +53,11 @@ export interface WorkerOptions extends WorkerSettings {
   readonly logger?: Logger;
   /** Told what happens in the cluster: who joins, leaves, fails. */
   readonly onEvent?: (event: MemberEvent) => void;
+  /**
+   * Runs the agents that are placed on this worker, on its main thread (docs/agents.md). Without it the worker takes none, unless it is one of
+   * `heddle worker`'s.
+   */
+  readonly onAgent?: AgentHandler;
 }
 
 export interface ServiceOptions {
@@ -73,12 +80,12 @@ export function service<S extends ServiceDefinition>(
  * @throws FabricError when the descriptors or the TLS files cannot be used; what comes from a module is looked at by `start`
  */
 export function createWorker(options: WorkerOptions = {}): Worker {
-  const { services, servicesModule, descriptors, interceptors, env, logger, onEvent, ...settings } = options;
+  const { services, servicesModule, descriptors, interceptors, env, logger, onEvent, onAgent, ...settings } = options;
   if (services && servicesModule !== undefined) {
     throw new FabricError("INVALID_ARGUMENT", "services and servicesModule are two ways to say the same: give one");
   }
   const content = services ? { given: services } : { source: sourceOf(servicesModule) };
-  return assembleWorker(content, { descriptors, interceptors, env, logger, onEvent }, settings);
+  return assembleWorker(content, { descriptors, interceptors, env, logger, onEvent, onAgent }, settings);
 }
 
 function sourceOf(servicesModule: string | URL | undefined): ServiceSource {

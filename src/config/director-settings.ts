@@ -171,6 +171,12 @@ export const directorSettings = {
     max: 3_600_000,
     doc: "How long an assignment (AssignWorker) counts towards its worker's load unless it is renewed or released. Lower frees the load of vanished clients sooner; clients renew at a third of it.",
   }),
+  agentRebalanceMs: durationMs("HEDDLE_AGENT_REBALANCE_MS", {
+    default: 0,
+    min: 0,
+    max: 86_400_000,
+    doc: "How often the leader moves agents from workers that have many to such as have few, at most 10 each time (docs/agents.md). 0, the default, never does: a move interrupts an agent. They can be spread by hand at any time.",
+  }),
   relayWorkers: integer("HEDDLE_RELAY_WORKERS", {
     default: 1,
     min: 1,

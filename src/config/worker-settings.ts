@@ -64,6 +64,19 @@ export const workerSettings = {
     unset: "no bound",
     doc: "Calls the worker is willing to execute at once. Balancers stay under it while others are free, and the worker refuses what is over it (WORKER_FULL). Leave it unset for no bound; 0 is refused, since a worker without slots could do nothing.",
   }),
+  agentsMax: integer("WORKER_AGENTS_MAX", {
+    default: 0,
+    min: 1,
+    max: 1_000_000,
+    unset: "as many as WORKER_SLOTS, and without those no bound",
+    doc: "Agents the worker takes at most (docs/agents.md). They are no calls: an agent takes no slot from a call, and a call none from an agent.",
+  }),
+  agentsAloneMs: durationMs("HEDDLE_AGENTS_ALONE_MS", {
+    default: 60_000,
+    min: 0,
+    max: 86_400_000,
+    doc: "How long the worker lets its agents go on while no director answers it. After that they are stopped, since they may have been placed elsewhere; it gets back those that are still its own. Lower makes it shorter that an agent can run twice, and stops agents at shorter outages of all directors. 0 never stops them.",
+  }),
   threads: integer("WORKER_THREADS", {
     default: 0,
     min: 0,

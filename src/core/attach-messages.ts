@@ -1,3 +1,4 @@
+import type { AgentOrder, AgentReport } from "./agent";
 import type { Load, MemberIdentity } from "./member";
 
 /** The first message of a worker on an Attach stream: who it is, and what it wishes of this stream. */
@@ -32,7 +33,8 @@ export type WorkerMessage =
       readonly memberId: string;
       readonly reachable: boolean;
       readonly detail: string;
-    };
+    }
+  | ({ readonly kind: "agent-report" } & AgentReport);
 
 /** How a worker is to drain. */
 export interface DrainOrder {
@@ -73,7 +75,18 @@ export type DirectorMessage =
       readonly timeoutMs: number;
     }
   | { readonly kind: "configuration"; readonly heartbeatIntervalMs: number; readonly directors: readonly string[] }
-  | { readonly kind: "member-event"; readonly event: MemberEvent };
+  | { readonly kind: "member-event"; readonly event: MemberEvent }
+  | AgentOrders;
+
+/** What changed of the agents that are to run at the worker. */
+export interface AgentOrders {
+  readonly kind: "agents";
+  readonly start: readonly AgentOrder[];
+  /** Names. */
+  readonly stop: readonly string[];
+  /** All agents of the worker have been told on this stream: one that was not is to be stopped. */
+  readonly complete: boolean;
+}
 
 export type MemberEventKind =
   | "node-joined"
@@ -85,6 +98,11 @@ export type MemberEventKind =
   | "intent-changed"
   | "leader-changed"
   | "balancing-changed"
+  | "agent-assigned"
+  | "agent-moved"
+  | "agent-pending"
+  | "agent-failed"
+  | "agent-released"
   | "reset";
 
 /** What happened in the cluster, in the order of the store's revisions. */
@@ -95,6 +113,8 @@ export interface MemberEvent {
   /** "" for events that are about no member. */
   readonly memberId: string;
   readonly detail: string;
+  /** Of events about an agent: its name. `memberId` is then where it is, or was. */
+  readonly agent?: string;
   /** Unix time at the director that reports it. */
   readonly atUnixMs: number;
 }

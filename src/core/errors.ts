@@ -160,6 +160,24 @@ export const ERRORS = {
     executed: "no",
     doc: "The assignment was released or has expired. Ask for a new one.",
   },
+  AGENT_NOT_FOUND: {
+    status: Status.NOT_FOUND,
+    retry: "never",
+    executed: "no",
+    doc: "No agent has this name. `ListAgents` shows those there are.",
+  },
+  AGENT_EXISTS: {
+    status: Status.ALREADY_EXISTS,
+    retry: "never",
+    executed: "no",
+    doc: "An agent of this name exists with other services, parameters, selector or member. Release it first, or take another name. Nothing was changed.",
+  },
+  AGENTS_FULL: {
+    status: Status.RESOURCE_EXHAUSTED,
+    retry: "after-backoff",
+    executed: "no",
+    doc: "The cluster has as many agents as it keeps (10,000). Release some.",
+  },
   DUPLICATE_MEMBER: {
     status: Status.ALREADY_EXISTS,
     retry: "never",

@@ -114,6 +114,19 @@ export interface MemberIdentity {
   readonly attachment?: number;
   /** Whether its data address serves heddle.v1.CapacityService. */
   readonly sharesSlots?: boolean;
+  /** Whether it runs agents. A member that only reports takes them in any case: what it does with them is its own affair. */
+  readonly takesAgents?: boolean;
+  /** Agents it takes at most; absent or 0: as many as `slots`. */
+  readonly agentsMax?: number;
+}
+
+/** Agents the member takes at most; 0 for no bound. They are not calls, and take none of its slots for calls. */
+export function agentsMaxOf({ agentsMax, slots }: Pick<MemberIdentity, "agentsMax" | "slots">): number {
+  return agentsMax || slots;
+}
+
+export function takesAgents({ liveness, takesAgents }: Pick<MemberIdentity, "liveness" | "takesAgents">): boolean {
+  return liveness.kind === "reported" || takesAgents === true;
 }
 
 /** Suspect after `ttlMs` of silence, and dead after `deadAfterMs`: twice that where it is absent. */

@@ -4,6 +4,7 @@ import { asFabricError, FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
 import { isDrained, type Intent, type MemberRecord } from "../core/member";
 import type { MessageStream } from "../core/message-stream";
+import type { Agents } from "./agents/agents";
 import { checkHello } from "./hello-rules";
 import type { MembershipHost } from "./membership-host";
 import type { Sessions } from "./sessions";
@@ -32,6 +33,7 @@ export interface AttachServiceParts {
   beat(memberId: string): void;
   /** The member's stream broke. Returns whether the member was let go, so that it is not for this director to judge it. */
   stranded(memberId: string): boolean;
+  readonly agents: Pick<Agents, "tell" | "reported">;
   /** What happens from now on, until `signal` aborts. */
   events(signal: AbortSignal): AsyncIterable<MemberEvent>;
 }
@@ -87,7 +89,7 @@ export class AttachService {
         if (!accepted) {
           cancelTimer();
           accepted = this.#accept(stream, message);
-          if (message.kind === "hello" && message.hello.wantsEvents) void this.#sendEvents(stream, ended.signal);
+          if (message.kind === "hello") this.#serveWishes(message.hello, stream, ended.signal);
         } else if (message.kind === "goodbye") {
           saidGoodbye = true;
           this.#parts.membership.apply({ kind: "goodbye", ...accepted, reason: message.reason });
@@ -151,6 +153,12 @@ export class AttachService {
     stream.send(wishOf(intent(memberId), clock.wallMs()));
   }
 
+  /** What a worker asks for of this stream besides its own affairs. */
+  #serveWishes({ memberId, wantsEvents, takesAgents }: Hello, stream: Stream, ended: AbortSignal): void {
+    if (wantsEvents) void this.#sendEvents(stream, ended);
+    if (takesAgents) void this.#parts.agents.tell(memberId, stream, ended);
+  }
+
   /** Events may wait: a burst must not break the stream of a worker that reads a little late. */
   async #sendEvents(stream: Stream, signal: AbortSignal): Promise<void> {
     for await (const event of this.#parts.events(signal)) {
@@ -184,6 +192,9 @@ export class AttachService {
         membership.apply({ kind: "probed", memberId, probeId, via: session.memberId, reachable, detail });
         return;
       }
+      case "agent-report":
+        this.#parts.agents.reported(session.memberId, message);
+        return;
       case "hello":
         throw new FabricError("PROTOCOL_VIOLATION", "a second hello: one stream carries one worker");
       case "goodbye":

@@ -1,3 +1,4 @@
+import type { AgentRecord } from "../core/agent";
 import type { Clock } from "../core/clock";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
@@ -78,6 +79,7 @@ export class ClusterView {
   readonly #directors = new Map<string, DirectorRecord>();
   readonly #directorIntents = new Map<string, Intent>();
   readonly #descriptors = new Map<string, Uint8Array>();
+  readonly #agents = new Map<string, AgentRecord>();
   #revision = 0;
   #loadedRevision: number | undefined;
   #loaded: (() => void)[] | undefined = [];
@@ -115,6 +117,11 @@ export class ClusterView {
 
   get descriptors(): ReadonlyMap<string, Uint8Array> {
     return this.#descriptors;
+  }
+
+  /** By name; those that were released and are about to go among them. */
+  get agents(): ReadonlyMap<string, AgentRecord> {
+    return this.#agents;
   }
 
   intent(memberId: string): Intent {
@@ -333,6 +340,9 @@ export class ClusterView {
         break;
       case "descriptors":
         setOrDelete(this.#descriptors, fact.id, fact.value);
+        break;
+      case "agent":
+        setOrDelete(this.#agents, fact.id, fact.value);
         break;
       case "balancing":
       case "identity":

@@ -32,6 +32,8 @@ export interface DirectorConfig extends RetryBudgetOptions {
   readonly retryMemoryBytes: number;
   readonly assignmentTtlMs: number;
   readonly drainTimeoutMs: number;
+  /** How often the leader spreads agents anew; absent or 0 for never. */
+  readonly agentRebalanceMs?: number;
   /** Of the certificate that callers are shown; absent or "" for plain text. Named in the log; the server has them. */
   readonly tlsCertFile?: string;
   readonly tlsKeyFile?: string;

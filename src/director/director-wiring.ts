@@ -3,6 +3,7 @@ import { Dispatcher } from "../balancing/dispatcher";
 import { RetryBudget } from "../balancing/retry-budget";
 import type { Intent } from "../core/member";
 import type { Session } from "../store/store";
+import { Agents } from "./agents/agents";
 import { Assignments } from "./assignments";
 import { AttachService } from "./attach-service";
 import { Shortage } from "./call-router";
@@ -59,6 +60,7 @@ export class DirectorWiring {
   readonly maintenance: MaintenanceSwitch;
   readonly drains: Drains;
   readonly assignments: Assignments;
+  readonly agents: Agents;
   readonly attach: AttachService;
   readonly events: EventLog;
   readonly shortage: Shortage;
@@ -140,7 +142,17 @@ export class DirectorWiring {
       release: (memberId) => void this.membership.apply({ kind: "release", memberId }),
       adopt: (record) => void this.membership.apply({ kind: "adopt", record }),
     });
-    this.report = new MemberReport(this.view, this.membership, this.pool, this.orphans, () => clock.monotonicMs());
+    this.agents = new Agents({
+      ...parts,
+      view: this.view,
+      rebalanceMs: config.agentRebalanceMs ?? 0,
+      fence: () => this.leadership?.fence(),
+      policy: () => this.balancer.policyName,
+      load: (memberId) => this.membership.get(memberId)?.load,
+    });
+    this.report = new MemberReport(this.view, this.membership, this.pool, this.orphans, this.agents, () =>
+      clock.monotonicMs(),
+    );
     this.reported = new ReportedMembers({
       ...parts,
       directorId,
@@ -249,6 +261,7 @@ export class DirectorWiring {
       takeDescriptors: (hash, bytes) => this.contracts.take(hash, bytes),
       unpublished: () => this.pickedAnew(),
       stranded: (memberId) => !this.#parts.store.isAvailable() && this.orphans.strand(memberId),
+      agents: this.agents,
       events: (signal) => this.events.watch(this.view.revision, signal),
       beat: (memberId) => {
         const load = this.membership.get(memberId)?.load;

@@ -71,6 +71,7 @@ export class Director {
     this.#background("the lease", this.#wiring.session.run(signal));
     this.#background("members without an agent", this.#wiring.reported.run(signal));
     this.#background("the leader's duties", this.#wiring.duties.run(signal));
+    this.#background("the care for agents", this.#wiring.agents.run(signal));
     this.#background("the recovery of the store", this.#wiring.recovery.run(signal));
     this.#wiring.leadership = this.#standForElection();
     this.#background("the clock of membership", this.#wiring.membership.tick(signal));
@@ -122,6 +123,7 @@ export class Director {
     this.#wiring.contracts.stop();
     this.#wiring.orphans.stop();
     this.#wiring.writer.stop();
+    this.#wiring.agents.stop();
     await store.close();
     await Promise.allSettled(this.#tasks);
     logger.info("👋 director stopped");
@@ -156,7 +158,9 @@ export class Director {
   #mount(): void {
     const { clock, random, server, config, newCutter } = this.#parts;
     server.handle(ATTACH_PATH, (call) => void this.#wiring.attach.serve(acceptAttach(call), call.peer));
-    for (const [path, run] of this.#directorService().methods) server.handle(path, run);
+    for (const { methods } of [this.#directorService(), this.#wiring.agents.service]) {
+      for (const [path, run] of methods) server.handle(path, run);
+    }
     const router = new CallRouter({
       clock,
       random,

@@ -1,7 +1,9 @@
 import type { MemberEvent, MemberEventKind } from "../core/attach-messages";
+import type { AgentRecord } from "../core/agent";
 import type { Clock } from "../core/clock";
 import type { MemberRecord } from "../core/member";
 import { MessageQueue } from "../core/message-queue";
+import { describeAgent } from "./agents/agent-events";
 import type { ClusterView, FactChange } from "./cluster-view";
 
 /** Events kept for watchers that resume. At one change a second, a quarter of an hour. */
@@ -104,9 +106,9 @@ export class EventLog {
       const isIntent = fact.kind === "intent";
       const record = fact.kind === "member" ? fact.value : isIntent ? this.#view.members.get(fact.id) : undefined;
       const event: LoggedEvent = {
+        memberId: fact.kind === "member" || isIntent ? fact.id : "",
         ...described,
         revision,
-        memberId: fact.kind === "member" || isIntent ? fact.id : "",
         atUnixMs: Math.floor(this.#clock.wallMs()),
         ...(record ? { record } : {}),
         ...(isLocal ? { isLocal } : {}),
@@ -118,7 +120,12 @@ export class EventLog {
   }
 }
 
-function describe({ fact, before, ending }: FactChange): { kind: MemberEventKind; detail: string } | undefined {
+interface Description extends Pick<LoggedEvent, "kind" | "detail" | "agent"> {
+  /** Where it is not the member that the fact is about. */
+  readonly memberId?: string;
+}
+
+function describe({ fact, before, ending }: FactChange): Description | undefined {
   switch (fact.kind) {
     case "member":
       if (ending) return { kind: ending.kind === "removed" ? "node-left" : "node-failed", detail: ending.reason };
@@ -128,6 +135,8 @@ function describe({ fact, before, ending }: FactChange): { kind: MemberEventKind
         kind: "intent-changed",
         detail: fact.value ? `${fact.value.kind}${fact.value.reason && `: ${fact.value.reason}`}` : "serving",
       };
+    case "agent":
+      return describeAgent(before as AgentRecord | undefined, fact.value);
     case "balancing":
       return { kind: "balancing-changed", detail: fact.value ?? "default" };
     case "leader":

@@ -41,6 +41,8 @@ function* mistakesIn(hello: Hello, socketDir: string): Generator<string> {
     yield `descriptor_set_hash is "${shorten(hash)}": send the SHA-256 of the descriptor set in lower-case hex, or nothing`;
   }
   const { heartbeatIntervalMs: interval } = hello;
+  if ((hello.agentsMax ?? 0) > SLOTS_MAX)
+    yield `agents_max is ${hello.agentsMax}: at most ${SLOTS_MAX}; 0 for as many as slots`;
   if (interval !== 0 && (interval < HEARTBEAT_MS.min || interval > HEARTBEAT_MS.max)) {
     yield `heartbeat_interval_ms is ${interval}: send 0 for the director's, or ${HEARTBEAT_MS.min} to ${HEARTBEAT_MS.max}`;
   }

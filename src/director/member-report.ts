@@ -1,4 +1,4 @@
-import { NO_LOAD, type MemberRecord } from "../core/member";
+import { agentsMaxOf, NO_LOAD, takesAgents, type MemberRecord } from "../core/member";
 import type { WireMember } from "../wire/contract";
 import {
   conditionToWire,
@@ -8,6 +8,7 @@ import {
   stateToWire,
   tagsToWire,
 } from "../wire/member-codec";
+import type { Agents } from "./agents/agents";
 import type { ClusterView } from "./cluster-view";
 import type { MembershipHost } from "./membership-host";
 import type { Orphans } from "./orphans";
@@ -19,6 +20,7 @@ export class MemberReport {
   readonly #membership: MembershipHost;
   readonly #pool: WorkerPool;
   readonly #orphans: Pick<Orphans, "reason">;
+  readonly #agents: Pick<Agents, "countAt">;
   readonly #monotonicMs: () => number;
 
   constructor(
@@ -26,12 +28,14 @@ export class MemberReport {
     membership: MembershipHost,
     pool: WorkerPool,
     orphans: Pick<Orphans, "reason">,
+    agents: Pick<Agents, "countAt">,
     monotonicMs: () => number,
   ) {
     this.#view = view;
     this.#membership = membership;
     this.#pool = pool;
     this.#orphans = orphans;
+    this.#agents = agents;
     this.#monotonicMs = monotonicMs;
   }
 
@@ -74,6 +78,9 @@ export class MemberReport {
       directorInFlight: this.#pool.endpoint(memberId)?.inFlight ?? 0,
       ready: notReadyReason === "",
       notReadyReason,
+      takesAgents: takesAgents(record),
+      agentsMax: agentsMaxOf(record),
+      agents: this.#agents.countAt(memberId),
       condition: conditionToWire(record.condition),
       reported: record.liveness.kind === "reported",
       roundTripMs: 0,

@@ -159,6 +159,7 @@ function identityOf(request: RegisterMemberRequest, clock: Clock): MemberIdentit
     services: request.services,
     descriptorSetHash: "",
     slots: request.slots,
+    agentsMax: request.agentsMax,
     tags: tagsFromWire(request.tags),
     resources: resourcesFromWire(request.resources),
     role: request.role || "worker",

@@ -1,3 +1,4 @@
+import type { AgentRecord } from "../core/agent";
 import { DEFAULT_INTENT, type Intent, type MemberRecord } from "../core/member";
 
 /** Everything the cluster shares is under this prefix. */
@@ -12,6 +13,7 @@ const DRAINS = `${CLUSTER_PREFIX}drains/`;
 const REMOVALS = `${CLUSTER_PREFIX}removals/`;
 const DIRECTORS = `${CLUSTER_PREFIX}directors/`;
 const DIRECTOR_INTENTS = `${CLUSTER_PREFIX}director-intents/`;
+const AGENTS = `${CLUSTER_PREFIX}agents/`;
 const DESCRIPTORS = `${CLUSTER_PREFIX}descriptors/`;
 
 export const KEYS = {
@@ -21,6 +23,7 @@ export const KEYS = {
   removal: (memberId: string) => `${REMOVALS}${memberId}`,
   directorIntent: (directorId: string) => `${DIRECTOR_INTENTS}${directorId}`,
   director: (directorId: string) => `${DIRECTORS}${directorId}`,
+  agent: (name: string) => `${AGENTS}${name}`,
   descriptors: (hash: string) => `${DESCRIPTORS}${hash}`,
   balancing: `${CLUSTER_PREFIX}settings/balancing`,
   /** A random id, made once for each store: another one, or none, says that the store is not the one it was. */
@@ -30,9 +33,8 @@ export const KEYS = {
 
 /** Whether a key holds what was promised to somebody. The others say how things are, and are written again by those who know. */
 export function isDurable(key: string): boolean {
-  return (
-    key.startsWith(INTENTS) || key.startsWith(DIRECTOR_INTENTS) || key.startsWith(DESCRIPTORS) || key === KEYS.balancing
-  );
+  const prefixes = [INTENTS, DIRECTOR_INTENTS, DESCRIPTORS, AGENTS];
+  return key === KEYS.balancing || prefixes.some((prefix) => key.startsWith(prefix));
 }
 
 /** A director as the others see it. Leased: it goes with the director's session. */
@@ -74,6 +76,7 @@ export type ClusterFact =
   | { readonly kind: "removal"; readonly id: string; readonly value: Removal | undefined }
   | { readonly kind: "director"; readonly id: string; readonly value: DirectorRecord | undefined }
   | { readonly kind: "director-intent"; readonly id: string; readonly value: Intent | undefined }
+  | { readonly kind: "agent"; readonly id: string; readonly value: AgentRecord | undefined }
   | { readonly kind: "descriptors"; readonly id: string; readonly value: Uint8Array | undefined }
   | { readonly kind: "balancing"; readonly id: ""; readonly value: string | undefined }
   | { readonly kind: "identity"; readonly id: ""; readonly value: string | undefined }
@@ -84,7 +87,7 @@ export type ClusterFact =
     };
 
 export function encodeRecord(
-  record: MemberRecord | Intent | DrainReport | Removal | DirectorRecord | string,
+  record: MemberRecord | AgentRecord | Intent | DrainReport | Removal | DirectorRecord | string,
 ): Uint8Array {
   return Buffer.from(JSON.stringify(record), "utf8");
 }
@@ -108,6 +111,7 @@ export function readFact(key: string, value: Uint8Array | undefined): ClusterFac
     return { kind: "director", id: key.slice(DIRECTORS.length), value: json<DirectorRecord>() };
   if (key.startsWith(DIRECTOR_INTENTS))
     return { kind: "director-intent", id: key.slice(DIRECTOR_INTENTS.length), value: intentOf(json<Intent>()) };
+  if (key.startsWith(AGENTS)) return { kind: "agent", id: key.slice(AGENTS.length), value: json<AgentRecord>() };
   if (key.startsWith(DESCRIPTORS)) return { kind: "descriptors", id: key.slice(DESCRIPTORS.length), value };
   if (key === KEYS.balancing) return { kind: "balancing", id: "", value: json<string>() };
   if (key === KEYS.identity) return { kind: "identity", id: "", value: json<string>() };

@@ -59,6 +59,7 @@ function follow(view: ClusterView, parts: ViewFollowers, { fact }: FactChange): 
       parts.contracts.syncSoon();
       return;
     case "drain":
+    case "agent":
       return;
     case "director":
       // Where the workers go when this one dies.

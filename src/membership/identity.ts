@@ -17,6 +17,8 @@ const IDENTITY_FIELDS = [
   "condition",
   "attachment",
   "sharesSlots",
+  "takesAgents",
+  "agentsMax",
 ] as const satisfies readonly (keyof MemberIdentity)[];
 
 /** Whether two identities say the same. A different order of keys may count as a difference: that costs one write. */

@@ -7,7 +7,7 @@ import { seededRandom, type Random } from "../core/random";
 import type { Director } from "../director/director";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
-import { DirectorServiceDefinition, type WireMember } from "../wire/contract";
+import { AgentServiceDefinition, DirectorServiceDefinition, type WireMember } from "../wire/contract";
 import { typedClient, type TypedClient } from "../rpc/service/typed-client";
 import type { Worker } from "../worker/worker";
 import { FaultyStore, type Faults } from "./faulty-store";
@@ -34,6 +34,7 @@ export interface RunningDirector {
   readonly address: string;
   readonly host: MemoryHost;
   readonly rpc: TypedClient<DirectorServiceDefinition>;
+  readonly agents: TypedClient<AgentServiceDefinition>;
   /** Settles with the director's `start`. */
   readonly started: Promise<void>;
 }
@@ -145,6 +146,7 @@ export class MemoryCluster {
     this.#closeLast(host, () => director.stop({ graceMs: 0 }));
     const connectOperator = () => this.network.connect(this.network.host(OPERATOR_HOST), address, { keepaliveMs: 0 });
     let rpc: TypedClient<DirectorServiceDefinition> | undefined;
+    let agents: TypedClient<AgentServiceDefinition> | undefined;
     return {
       director,
       address,
@@ -152,6 +154,9 @@ export class MemoryCluster {
       // Not before it is used: an attempt to connect that comes before the director listens fails, and the next one takes its time.
       get rpc() {
         return (rpc ??= typedClient(DirectorServiceDefinition, connectOperator()));
+      },
+      get agents() {
+        return (agents ??= typedClient(AgentServiceDefinition, connectOperator()));
       },
       started: director.start(),
     };

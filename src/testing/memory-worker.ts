@@ -7,6 +7,7 @@ import { DescriptorSet, descriptorSetHash } from "../wire/descriptor-set";
 import { computeService } from "../worker/services/compute-service";
 import { inferenceService } from "../worker/services/inference-service";
 import { ownThread, type Served, type ServedService } from "../worker/service-host";
+import type { AgentHandler } from "../worker/agents/agent-handler";
 import { TASKS } from "../worker/tasks";
 import { Worker, type WorkerConfig } from "../worker/worker";
 import { KEEPALIVE_MS, type HostParts } from "./host-parts";
@@ -26,6 +27,8 @@ export interface WorkerOptions extends Partial<WorkerConfig> {
   /** Told of each call that arrives at the worker, before admission decides. */
   readonly onCall?: (path: string) => void;
   readonly onEvent?: (event: MemberEvent) => void;
+  /** Runs agents. Without it none are taken. */
+  readonly onAgent?: AgentHandler;
 }
 
 /** A worker at `name`:7000, real but for its surroundings. */
@@ -35,7 +38,7 @@ export function memoryWorker(
   directors: readonly string[],
   options: WorkerOptions,
 ): Worker {
-  const { services = [], serves = "tasks", descriptors, onCall, onEvent, ...config } = options;
+  const { services = [], serves = "tasks", descriptors, onCall, onEvent, onAgent, ...config } = options;
   const { host, logger } = parts;
   const { clock } = host;
   const tasks = [
@@ -79,6 +82,7 @@ export function memoryWorker(
     },
     connect: (address) => parts.connect(address, 0),
     ...(onEvent && { onEvent }),
+    ...(onAgent && { onAgent }),
   });
 }
 

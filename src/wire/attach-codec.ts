@@ -1,4 +1,10 @@
-import { AttachRequest, AttachResponse, type Hello as WireHello } from "../../generated/heddle/v1/attach";
+import {
+  AttachRequest,
+  AttachResponse,
+  type AgentOrder as WireAgentOrder,
+  type Hello as WireHello,
+} from "../../generated/heddle/v1/attach";
+import type { AgentOrder } from "../core/agent";
 import type { DirectorMessage, Hello, WorkerMessage } from "../core/attach-messages";
 import {
   eventFromWire,
@@ -31,6 +37,8 @@ export function decodeWorkerMessage(bytes: Uint8Array): WorkerMessage | undefine
       return { kind: "goodbye", reason: message.value.reason };
     case "probeResult":
       return { kind: "probe-result", ...message.value };
+    case "agentReport":
+      return { kind: "agent-report", ...message.value, generation: Number(message.value.generation) };
     case undefined:
       return undefined;
   }
@@ -65,6 +73,8 @@ export function decodeDirectorMessage(bytes: Uint8Array): DirectorMessage | unde
       const event = eventFromWire(message.value);
       return event && { kind: "member-event", event };
     }
+    case "agents":
+      return { kind: "agents", ...message.value, start: message.value.start.map(agentOrderFromWire) };
     case undefined:
       return undefined;
   }
@@ -84,6 +94,8 @@ function workerMessageToWire(message: WorkerMessage): NonNullable<AttachRequest[
       return { $case: "goodbye", value: message };
     case "probe-result":
       return { $case: "probeResult", value: message };
+    case "agent-report":
+      return { $case: "agentReport", value: { ...message, generation: BigInt(message.generation) } };
   }
 }
 
@@ -106,6 +118,11 @@ function directorMessageToWire(message: DirectorMessage): NonNullable<AttachResp
       return { $case: "configuration", value: { ...message, directors: [...message.directors] } };
     case "member-event":
       return { $case: "memberEvent", value: eventToWire(message.event) };
+    case "agents":
+      return {
+        $case: "agents",
+        value: { start: message.start.map(agentOrderToWire), stop: [...message.stop], complete: message.complete },
+      };
   }
 }
 
@@ -118,7 +135,17 @@ function helloToWire(hello: Hello): WireHello {
     resources: resourcesToWire(hello.resources),
     attachment: hello.attachment ?? 0,
     sharesSlots: hello.sharesSlots ?? false,
+    takesAgents: hello.takesAgents ?? false,
+    agentsMax: hello.agentsMax ?? 0,
   };
+}
+
+function agentOrderToWire({ name, generation, parameters }: AgentOrder): WireAgentOrder {
+  return { name, generation: BigInt(generation), parameters: tagsToWire(parameters) };
+}
+
+function agentOrderFromWire({ name, generation, parameters }: WireAgentOrder): AgentOrder {
+  return { name, generation: Number(generation), parameters: tagsFromWire(parameters) };
 }
 
 function helloFromWire(hello: WireHello): Hello {

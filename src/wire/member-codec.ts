@@ -58,6 +58,11 @@ const EVENT_TO_WIRE = {
   "leader-changed": WireEventKind.LEADER_CHANGED,
   "balancing-changed": WireEventKind.BALANCING_CHANGED,
   reset: WireEventKind.RESET,
+  "agent-assigned": WireEventKind.AGENT_ASSIGNED,
+  "agent-moved": WireEventKind.AGENT_MOVED,
+  "agent-pending": WireEventKind.AGENT_PENDING,
+  "agent-failed": WireEventKind.AGENT_FAILED,
+  "agent-released": WireEventKind.AGENT_RELEASED,
 } as const satisfies Record<MemberEventKind, WireEventKind>;
 
 function inverse<K extends string, V extends number>(table: Readonly<Record<K, V>>): ReadonlyMap<number, K> {
@@ -139,6 +144,7 @@ export function eventToWire(event: MemberEvent): WireMemberEvent {
     detail: event.detail,
     atUnixMs: BigInt(event.atUnixMs),
     member: undefined,
+    agent: event.agent ?? "",
   };
 }
 
@@ -152,5 +158,6 @@ export function eventFromWire(event: WireMemberEvent): MemberEvent | undefined {
     memberId: event.memberId,
     detail: event.detail,
     atUnixMs: Number(event.atUnixMs),
+    ...(event.agent && { agent: event.agent }),
   };
 }

@@ -1,4 +1,5 @@
-import type { DirectorMessage, DrainOrder, Hello, WorkerMessage } from "../core/attach-messages";
+import type { AgentReport } from "../core/agent";
+import type { AgentOrders, DirectorMessage, DrainOrder, Hello, WorkerMessage } from "../core/attach-messages";
 import type { Clock } from "../core/clock";
 import { asFabricError, FabricError } from "../core/errors";
 import type { Load } from "../core/member";
@@ -24,6 +25,10 @@ export interface SessionHost {
   probe(request: ProbeRequest): Promise<{ readonly reachable: boolean; readonly detail: string }>;
   event(event: Extract<DirectorMessage, { kind: "member-event" }>["event"]): void;
   directors(addresses: readonly string[]): void;
+  /** The director has answered a beat. */
+  acknowledged?(): void;
+  /** What it says of the agents that are to run here. */
+  agents?(orders: AgentOrders): void;
 }
 
 /** How a session ended. The attach loop switches on it. */
@@ -102,6 +107,11 @@ export class AttachSession {
     if (this.#attachedAtMs !== undefined && !this.#leaving) this.#beat();
   }
 
+  /** Says how an agent is. While nobody is attached nothing is sent: the next stream begins with what is to run. */
+  reportAgent(report: AgentReport): void {
+    if (this.#attachedAtMs !== undefined && !this.#leaving) this.#stream.send({ kind: "agent-report", ...report });
+  }
+
   /** Asks for no more picks. Resolves when the director confirmed, or the session ended. */
   announceDrain(reason: string): Promise<void> {
     if (this.#attachedAtMs === undefined || this.#stop.signal.aborted) return Promise.resolve();
@@ -143,6 +153,7 @@ export class AttachSession {
         return;
       case "heartbeat-ack":
         this.#lastAckMs = this.#clock.monotonicMs();
+        this.#host.acknowledged?.();
         return;
       case "drain":
         if (this.#drainAcknowledged) this.#drainAcknowledged();
@@ -160,6 +171,9 @@ export class AttachSession {
         return;
       case "member-event":
         this.#host.event(message.event);
+        return;
+      case "agents":
+        this.#host.agents?.(message);
         return;
     }
   }

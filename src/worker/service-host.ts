@@ -1,5 +1,6 @@
 import type { IncomingCall } from "../core/call";
 import type { FabricError } from "../core/errors";
+import type { AgentHandler } from "./agents/agent-handler";
 
 /** What a worker serves: one handler for each path. */
 export interface ServedService {
@@ -12,6 +13,8 @@ export interface Served {
   readonly services: readonly ServedService[];
   /** `undefined` keeps them callable but not discoverable. */
   readonly descriptors: { readonly hash: string; readonly fileDescriptorSet: Uint8Array } | undefined;
+  /** What runs agents, where that comes with the services. */
+  readonly onAgent?: AgentHandler | undefined;
 }
 
 /** Where the handlers run: on the worker's own thread, or in others. */

@@ -7,6 +7,8 @@ import type { Logger } from "../core/logger";
 import type { Load, Resources, Tags } from "../core/member";
 import type { Random } from "../core/random";
 import { acceptCapacity, CAPACITY_PATH } from "../wire/capacity-stream";
+import { AgentHost } from "./agents/agent-host";
+import type { AgentHandler } from "./agents/agent-handler";
 import { Admission } from "./admission";
 import { AttachLoop, type AttachLink } from "./attach-loop";
 import type { SessionHost, Welcome } from "./attach-session";
@@ -40,6 +42,10 @@ export interface WorkerConfig extends KeyedCallsBounds {
   readonly tags: Tags;
   /** Calls executed at once; more are refused. 0 means no bound. */
   readonly slots: number;
+  /** Agents taken at most; absent or 0 for as many as `slots`. */
+  readonly agentsMax?: number;
+  /** How long agents go on while no director answers; absent or 0 for as long as it takes. */
+  readonly agentsAloneMs?: number;
   readonly role: string;
   readonly failureEnabled: boolean;
   readonly failurePhaseMs: number;
@@ -72,6 +78,8 @@ export interface WorkerParts {
   /** Told whenever the worker begins or ceases to take calls: for the health service. */
   onServing?(serving: boolean): void;
   onEvent?(event: MemberEvent): void;
+  /** Runs agents. Default: what comes with the services, if anything; else the worker takes none. */
+  onAgent?: AgentHandler | undefined;
 }
 
 /** Why calls are refused. Each cause ends by itself: a recovery does not undo an operator's drain. */
@@ -79,6 +87,8 @@ type RefusalCause = "leaving" | "failed" | "drained" | "suspended" | "threads";
 
 /** Bounds on the control plane that nobody needs to set. */
 const SESSION = { welcomeTimeoutMs: 5_000, unacknowledgedMax: 10 } as const;
+/** How long a leaving worker waits for its agents to run elsewhere. */
+const HAND_OVER_MS = 5_000;
 /** An hour, in milliseconds of incarnation, is made good by the eighth attempt. */
 const RAISE_FACTOR = 8;
 
@@ -93,6 +103,8 @@ export class Worker {
   readonly #refusals = new Map<RefusalCause, FabricError>();
   readonly #drainSignal = new DrainSignal();
   readonly #operatorDrain: OperatorDrain;
+  #onAgent: AgentHandler | undefined;
+  #agents: AgentHost | undefined;
   #served: Served = { services: [], descriptors: undefined };
   #isDescribed = true;
   #incarnation = 0;
@@ -111,6 +123,7 @@ export class Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
+    this.#onAgent = parts.onAgent;
     this.#admission = new Admission(parts.config.slots, this.#drainSignal);
     const { clock, random, logger, config } = parts;
     this.#capacity = new Capacity({ clock, logger, slots: config.slots, inFlight: () => this.#admission.inFlight });
@@ -152,6 +165,18 @@ export class Worker {
     return this.#address;
   }
 
+  /**
+   * What runs the agents that are placed on this worker (docs/agents.md). To be set before `start`, by which the directors learn that there is
+   * somebody to run them.
+   * @throws Error when the worker was started
+   */
+  onAgent(handler: AgentHandler): this {
+    if (this.#incarnation > 0)
+      throw new Error("onAgent after start: directors have been told that no agents are taken");
+    this.#onAgent = handler;
+    return this;
+  }
+
   get inFlight(): number {
     return this.#admission.inFlight;
   }
@@ -181,6 +206,7 @@ export class Worker {
     }
     this.#served = await host.start();
     host.onRefusal((refusal) => (refusal ? this.#refuse("threads", refusal) : this.#accept("threads")));
+    this.#agents = this.#agentHost(this.#onAgent ?? this.#served.onAgent);
     this.#incarnation = Math.floor(clock.wallMs());
     try {
       [this.#address, this.#resources] = await Promise.all([this.#listen(), this.#parts.inventory()]);
@@ -264,6 +290,7 @@ export class Worker {
       },
       refuse: (error) => this.#refuse("leaving", error),
       goodbye: async (why, withinMs) => {
+        await this.#agents?.leave(Math.min(graceMs, HAND_OVER_MS));
         this.#loop.leave(why, withinMs);
         await this.#running.catch(() => {});
       },
@@ -349,7 +376,21 @@ export class Worker {
       probe: ({ address, timeoutMs }) => probe((to) => parts.connect(to), parts.clock, address, timeoutMs),
       event: (event) => parts.onEvent?.(event),
       directors: (addresses) => this.#loop.learn(addresses),
+      acknowledged: () => this.#agents?.inTouch(),
+      agents: (orders) => this.#agents?.apply(orders),
     };
+  }
+
+  #agentHost(handler: AgentHandler | undefined): AgentHost | undefined {
+    if (!handler) return undefined;
+    const { clock, logger, config } = this.#parts;
+    return new AgentHost({
+      clock,
+      logger,
+      handler,
+      aloneMs: config.agentsAloneMs ?? 0,
+      report: (report) => this.#loop.session?.reportAgent(report),
+    });
   }
 
   #hello(): Hello {
@@ -373,11 +414,14 @@ export class Worker {
       wantsEvents: this.#parts.onEvent !== undefined,
       attachment: this.#attachments,
       sharesSlots: this.#parts.server !== undefined,
+      takesAgents: this.#agents !== undefined,
+      agentsMax: config.agentsMax ?? 0,
     };
   }
 
   #attached(welcome: Welcome): void {
     this.#raiseBy = 1;
+    this.#agents?.attached();
     const { config, logger } = this.#parts;
     const { label, role } = config;
     logger.info("✅ Cluster enabled, connected to director", { director: welcome.directorId });

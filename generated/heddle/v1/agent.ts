@@ -45,7 +45,10 @@ export namespace AgentState {
 export interface Agent {
   /** 1–128 characters of [A-Za-z0-9._:-]. */
   name: string;
-  /** Full service names its worker must serve, or tags of the form "service:…" that registered members have; all of them. */
+  /**
+   * Names of services, all of which its worker must have: full gRPC service names that it serves, or names of any kind that it has as tags
+   * "service.<name>". At most 64, each of 1–255 characters.
+   */
   services: string[];
   /** Selector such as "gpu=true,zone=a"; "" matches all. */
   match: string;
@@ -63,6 +66,12 @@ export interface Agent {
   parameters: Map<string, string>;
   /** How often it was moved. */
   moves: number;
+  /** Where it goes on until it runs at `member_id`; "" unless it is on its way from one live worker to another. */
+  previousMemberId: string;
+  /** The only member that may have it; "" for any. */
+  onlyMemberId: string;
+  /** Failures in a row; a run of ten minutes ends the row. */
+  failures: number;
 }
 
 export interface Agent_ParametersEntry {
@@ -121,7 +130,7 @@ export interface ListAgentsResponse {
 }
 
 export interface RebalanceAgentsRequest {
-  /** At most this many moves; 0 takes 10. */
+  /** At most this many moves, up to 1,000; 0 takes 10. */
   movesMax: number;
   /** Says what would be moved, and moves nothing. */
   dryRun: boolean;
@@ -152,6 +161,9 @@ function createBaseAgent(): Agent {
     assignedAtUnixMs: 0n,
     parameters: new Map(),
     moves: 0,
+    previousMemberId: "",
+    onlyMemberId: "",
+    failures: 0,
   };
 }
 
@@ -198,6 +210,15 @@ export const Agent: MessageFns<Agent> = {
     });
     if (message.moves !== 0) {
       writer.uint32(88).uint32(message.moves);
+    }
+    if (message.previousMemberId !== "") {
+      writer.uint32(98).string(message.previousMemberId);
+    }
+    if (message.onlyMemberId !== "") {
+      writer.uint32(106).string(message.onlyMemberId);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(112).uint32(message.failures);
     }
     return writer;
   },
@@ -306,6 +327,30 @@ export const Agent: MessageFns<Agent> = {
             message.moves = reader.uint32();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.previousMemberId = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.onlyMemberId = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.failures = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -348,6 +393,9 @@ export const Agent: MessageFns<Agent> = {
       return m;
     })();
     message.moves = object.moves ?? 0;
+    message.previousMemberId = object.previousMemberId ?? "";
+    message.onlyMemberId = object.onlyMemberId ?? "";
+    message.failures = object.failures ?? 0;
     return message;
   },
 };
@@ -1236,7 +1284,7 @@ export const AgentMove: MessageFns<AgentMove> = {
 
 /**
  * Named agents: pieces of work that live on one worker at a time, for as long as somebody wants them. Each is placed by the cluster's
- * policy on a worker that serves what it needs and has a free slot, and moves when that worker goes. Durable.
+ * policy on a worker that serves what it needs and has room for it, and moves when that worker goes. Durable.
  */
 export type AgentServiceDefinition = typeof AgentServiceDefinition;
 export const AgentServiceDefinition = {
@@ -1295,7 +1343,7 @@ export const AgentServiceDefinition = {
 
 /**
  * Named agents: pieces of work that live on one worker at a time, for as long as somebody wants them. Each is placed by the cluster's
- * policy on a worker that serves what it needs and has a free slot, and moves when that worker goes. Durable.
+ * policy on a worker that serves what it needs and has room for it, and moves when that worker goes. Durable.
  */
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {

@@ -32,6 +32,12 @@ export const MemberEventKind = {
   BALANCING_CHANGED: 9,
   /** RESET - The asked revision is no longer kept: the next events are the members as they are now. */
   RESET: 10,
+  AGENT_ASSIGNED: 11,
+  AGENT_MOVED: 12,
+  /** AGENT_PENDING - Nobody can take it now. */
+  AGENT_PENDING: 13,
+  AGENT_FAILED: 14,
+  AGENT_RELEASED: 15,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -49,6 +55,11 @@ export namespace MemberEventKind {
   export type LEADER_CHANGED = typeof MemberEventKind.LEADER_CHANGED;
   export type BALANCING_CHANGED = typeof MemberEventKind.BALANCING_CHANGED;
   export type RESET = typeof MemberEventKind.RESET;
+  export type AGENT_ASSIGNED = typeof MemberEventKind.AGENT_ASSIGNED;
+  export type AGENT_MOVED = typeof MemberEventKind.AGENT_MOVED;
+  export type AGENT_PENDING = typeof MemberEventKind.AGENT_PENDING;
+  export type AGENT_FAILED = typeof MemberEventKind.AGENT_FAILED;
+  export type AGENT_RELEASED = typeof MemberEventKind.AGENT_RELEASED;
   export type UNRECOGNIZED = typeof MemberEventKind.UNRECOGNIZED;
 }
 
@@ -61,6 +72,7 @@ export interface AttachRequest {
     | { $case: "draining"; value: Draining }
     | { $case: "goodbye"; value: Goodbye }
     | { $case: "probeResult"; value: ProbeResult }
+    | { $case: "agentReport"; value: AgentReport }
     | undefined;
 }
 
@@ -74,6 +86,7 @@ export interface AttachResponse {
     | { $case: "probeRequest"; value: ProbeRequest }
     | { $case: "configuration"; value: Configuration }
     | { $case: "memberEvent"; value: MemberEvent }
+    | { $case: "agents"; value: Agents }
     | undefined;
 }
 
@@ -109,6 +122,10 @@ export interface Hello {
   attachment: number;
   /** Whether the data address serves heddle.v1.CapacityService. Directors ask no other server for its slots. */
   sharesSlots: boolean;
+  /** Whether it runs agents. Directors place none on a worker that does not say so. */
+  takesAgents: boolean;
+  /** Agents it takes at most; 0: as many as `slots`, and without them no bound. */
+  agentsMax: number;
 }
 
 export interface Hello_TagsEntry {
@@ -159,6 +176,17 @@ export interface ProbeResult {
   reachable: boolean;
   /** What the probe saw, in words. */
   detail: string;
+}
+
+/** How an agent is that the director placed here, sent when it changes and whenever the director says again that it is here. */
+export interface AgentReport {
+  name: string;
+  /** Of the placement that this is about. */
+  generation: bigint;
+  /** False: it could not be started, or has ended by itself. */
+  running: boolean;
+  /** Why it failed; "" while it runs. */
+  reason: string;
 }
 
 /** Answer to Hello. */
@@ -216,6 +244,27 @@ export interface Configuration {
   directors: string[];
 }
 
+/** What changed of the agents that are to run here. The first messages of a stream tell all of them, the last of those with `complete`. */
+export interface Agents {
+  start: AgentOrder[];
+  /** Names. */
+  stop: string[];
+  /** All agents of this worker have been told on this stream: one that was not is to be stopped. */
+  complete: boolean;
+}
+
+export interface AgentOrder {
+  name: string;
+  /** Another one than that of an agent that runs here under the same name: that one is stopped first. */
+  generation: bigint;
+  parameters: Map<string, string>;
+}
+
+export interface AgentOrder_ParametersEntry {
+  key: string;
+  value: string;
+}
+
 /** What happened in the cluster, in the order of the store's revisions. */
 export interface MemberEvent {
   /** Store revision of the change; resume WatchEvents from here. 0 on all but the last of the events that follow RESET. */
@@ -228,7 +277,11 @@ export interface MemberEvent {
   /** Unix time in milliseconds at the director that reports it. */
   atUnixMs: bigint;
   /** The member after the change; unset when it is gone. */
-  member: Member | undefined;
+  member:
+    | Member
+    | undefined;
+  /** Of events about an agent: its name. `member_id` is then where it is, or was. */
+  agent: string;
 }
 
 function createBaseAttachRequest(): AttachRequest {
@@ -255,6 +308,9 @@ export const AttachRequest: MessageFns<AttachRequest> = {
         break;
       case "probeResult":
         ProbeResult.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
+      case "agentReport":
+        AgentReport.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -321,6 +377,14 @@ export const AttachRequest: MessageFns<AttachRequest> = {
             message.message = { $case: "probeResult", value: ProbeResult.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: "agentReport", value: AgentReport.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -375,6 +439,12 @@ export const AttachRequest: MessageFns<AttachRequest> = {
         }
         break;
       }
+      case "agentReport": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "agentReport", value: AgentReport.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -407,6 +477,9 @@ export const AttachResponse: MessageFns<AttachResponse> = {
         break;
       case "memberEvent":
         MemberEvent.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
+      case "agents":
+        Agents.encode(message.message.value, writer.uint32(66).fork()).join();
         break;
     }
     return writer;
@@ -481,6 +554,14 @@ export const AttachResponse: MessageFns<AttachResponse> = {
             message.message = { $case: "memberEvent", value: MemberEvent.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = { $case: "agents", value: Agents.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -541,6 +622,12 @@ export const AttachResponse: MessageFns<AttachResponse> = {
         }
         break;
       }
+      case "agents": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "agents", value: Agents.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -564,6 +651,8 @@ function createBaseHello(): Hello {
     wantsEvents: false,
     attachment: 0,
     sharesSlots: false,
+    takesAgents: false,
+    agentsMax: 0,
   };
 }
 
@@ -619,6 +708,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.sharesSlots !== false) {
       writer.uint32(128).bool(message.sharesSlots);
+    }
+    if (message.takesAgents !== false) {
+      writer.uint32(136).bool(message.takesAgents);
+    }
+    if (message.agentsMax !== 0) {
+      writer.uint32(144).uint32(message.agentsMax);
     }
     return writer;
   },
@@ -767,6 +862,22 @@ export const Hello: MessageFns<Hello> = {
             message.sharesSlots = reader.bool();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.takesAgents = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.agentsMax = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -812,6 +923,8 @@ export const Hello: MessageFns<Hello> = {
     message.wantsEvents = object.wantsEvents ?? false;
     message.attachment = object.attachment ?? 0;
     message.sharesSlots = object.sharesSlots ?? false;
+    message.takesAgents = object.takesAgents ?? false;
+    message.agentsMax = object.agentsMax ?? 0;
     return message;
   },
 };
@@ -1250,6 +1363,102 @@ export const ProbeResult: MessageFns<ProbeResult> = {
     message.memberId = object.memberId ?? "";
     message.reachable = object.reachable ?? false;
     message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
+function createBaseAgentReport(): AgentReport {
+  return { name: "", generation: 0n, running: false, reason: "" };
+}
+
+export const AgentReport: MessageFns<AgentReport> = {
+  encode(message: AgentReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.generation);
+    }
+    if (message.running !== false) {
+      writer.uint32(24).bool(message.running);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AgentReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAgentReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.running = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AgentReport>): AgentReport {
+    return AgentReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AgentReport>): AgentReport {
+    const message = createBaseAgentReport();
+    message.name = object.name ?? "";
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : 0n;
+    message.running = object.running ?? false;
+    message.reason = object.reason ?? "";
     return message;
   },
 };
@@ -1756,8 +1965,249 @@ export const Configuration: MessageFns<Configuration> = {
   },
 };
 
+function createBaseAgents(): Agents {
+  return { start: [], stop: [], complete: false };
+}
+
+export const Agents: MessageFns<Agents> = {
+  encode(message: Agents, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.start) {
+      AgentOrder.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.stop) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.complete !== false) {
+      writer.uint32(24).bool(message.complete);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Agents {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAgents();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.start.push(AgentOrder.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.stop.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.complete = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Agents>): Agents {
+    return Agents.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Agents>): Agents {
+    const message = createBaseAgents();
+    message.start = object.start?.map((e) => AgentOrder.fromPartial(e)) || [];
+    message.stop = object.stop?.map((e) => e) || [];
+    message.complete = object.complete ?? false;
+    return message;
+  },
+};
+
+function createBaseAgentOrder(): AgentOrder {
+  return { name: "", generation: 0n, parameters: new Map() };
+}
+
+export const AgentOrder: MessageFns<AgentOrder> = {
+  encode(message: AgentOrder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.generation);
+    }
+    message.parameters.forEach((value, key) => {
+      AgentOrder_ParametersEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AgentOrder {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAgentOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = AgentOrder_ParametersEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.parameters.set(entry3.key, entry3.value);
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AgentOrder>): AgentOrder {
+    return AgentOrder.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AgentOrder>): AgentOrder {
+    const message = createBaseAgentOrder();
+    message.name = object.name ?? "";
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : 0n;
+    message.parameters = (() => {
+      const m = new Map();
+      (object.parameters as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseAgentOrder_ParametersEntry(): AgentOrder_ParametersEntry {
+  return { key: "", value: "" };
+}
+
+export const AgentOrder_ParametersEntry: MessageFns<AgentOrder_ParametersEntry> = {
+  encode(message: AgentOrder_ParametersEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AgentOrder_ParametersEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAgentOrder_ParametersEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AgentOrder_ParametersEntry>): AgentOrder_ParametersEntry {
+    return AgentOrder_ParametersEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AgentOrder_ParametersEntry>): AgentOrder_ParametersEntry {
+    const message = createBaseAgentOrder_ParametersEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
 function createBaseMemberEvent(): MemberEvent {
-  return { revision: 0n, kind: 0, memberId: "", detail: "", atUnixMs: 0n, member: undefined };
+  return { revision: 0n, kind: 0, memberId: "", detail: "", atUnixMs: 0n, member: undefined, agent: "" };
 }
 
 export const MemberEvent: MessageFns<MemberEvent> = {
@@ -1785,6 +2235,9 @@ export const MemberEvent: MessageFns<MemberEvent> = {
     }
     if (message.member !== undefined) {
       Member.encode(message.member, writer.uint32(50).fork()).join();
+    }
+    if (message.agent !== "") {
+      writer.uint32(58).string(message.agent);
     }
     return writer;
   },
@@ -1850,6 +2303,14 @@ export const MemberEvent: MessageFns<MemberEvent> = {
             message.member = Member.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.agent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1875,6 +2336,7 @@ export const MemberEvent: MessageFns<MemberEvent> = {
     message.member = (object.member !== undefined && object.member !== null)
       ? Member.fromPartial(object.member)
       : undefined;
+    message.agent = object.agent ?? "";
     return message;
   },
 };

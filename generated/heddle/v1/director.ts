@@ -200,6 +200,8 @@ export interface RegisterMemberRequest {
   deadAfterMs: number;
   /** Refuses with ALREADY_EXISTS while a live member has this id at another address, which otherwise counts as moved. */
   keepAddress: boolean;
+  /** Agents it takes at most; 0: as many as `slots`, and without them no bound. */
+  agentsMax: number;
 }
 
 export interface RegisterMemberRequest_TagsEntry {
@@ -1634,6 +1636,7 @@ function createBaseRegisterMemberRequest(): RegisterMemberRequest {
     ttlMs: 0,
     deadAfterMs: 0,
     keepAddress: false,
+    agentsMax: 0,
   };
 }
 
@@ -1671,6 +1674,9 @@ export const RegisterMemberRequest: MessageFns<RegisterMemberRequest> = {
     }
     if (message.keepAddress !== false) {
       writer.uint32(88).bool(message.keepAddress);
+    }
+    if (message.agentsMax !== 0) {
+      writer.uint32(96).uint32(message.agentsMax);
     }
     return writer;
   },
@@ -1779,6 +1785,14 @@ export const RegisterMemberRequest: MessageFns<RegisterMemberRequest> = {
             message.keepAddress = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.agentsMax = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1817,6 +1831,7 @@ export const RegisterMemberRequest: MessageFns<RegisterMemberRequest> = {
     message.ttlMs = object.ttlMs ?? 0;
     message.deadAfterMs = object.deadAfterMs ?? 0;
     message.keepAddress = object.keepAddress ?? false;
+    message.agentsMax = object.agentsMax ?? 0;
     return message;
   },
 };

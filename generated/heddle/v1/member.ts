@@ -192,6 +192,12 @@ export interface Member {
   reported: boolean;
   /** Of the latest PING on the answering director's data connection to it, in milliseconds; 0 when there was none. */
   roundTripMs: number;
+  /** Whether it takes agents at all (AgentService). */
+  takesAgents: boolean;
+  /** Agents it takes at most; 0 means it sets no bound. */
+  agentsMax: number;
+  /** Agents that are placed on it. */
+  agents: number;
 }
 
 export interface Member_TagsEntry {
@@ -585,6 +591,9 @@ function createBaseMember(): Member {
     condition: 0,
     reported: false,
     roundTripMs: 0,
+    takesAgents: false,
+    agentsMax: 0,
+    agents: 0,
   };
 }
 
@@ -679,6 +688,15 @@ export const Member: MessageFns<Member> = {
     }
     if (message.roundTripMs !== 0) {
       writer.uint32(209).double(message.roundTripMs);
+    }
+    if (message.takesAgents !== false) {
+      writer.uint32(216).bool(message.takesAgents);
+    }
+    if (message.agentsMax !== 0) {
+      writer.uint32(224).uint32(message.agentsMax);
+    }
+    if (message.agents !== 0) {
+      writer.uint32(232).uint32(message.agents);
     }
     return writer;
   },
@@ -907,6 +925,30 @@ export const Member: MessageFns<Member> = {
             message.roundTripMs = reader.double();
             continue;
           }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.takesAgents = reader.bool();
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.agentsMax = reader.uint32();
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.agents = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -970,6 +1012,9 @@ export const Member: MessageFns<Member> = {
     message.condition = object.condition ?? 0;
     message.reported = object.reported ?? false;
     message.roundTripMs = object.roundTripMs ?? 0;
+    message.takesAgents = object.takesAgents ?? false;
+    message.agentsMax = object.agentsMax ?? 0;
+    message.agents = object.agents ?? 0;
     return message;
   },
 };
