@@ -37,6 +37,7 @@ install: ## Install the dependencies, if they are not
 build: install ## Compile to dist/
 	@rm -rf dist
 	@$(BIN)/tsc -p tsconfig.build.json
+	@node dist/scripts/dashboard.js
 
 .PHONY: demo
 demo: build ## Watch a cluster live, fail and recover (SECONDS=45)
@@ -183,6 +184,7 @@ fix-lint: install
 .PHONY: verify-types
 verify-types: install ## Types (tsc)
 	@$(BIN)/tsc -p tsconfig.json
+	@$(BIN)/tsc -p src/dashboard/tsconfig.json
 
 .PHONY: verify-layers
 verify-layers: install ## Who may import whom, and tidiness (jest)

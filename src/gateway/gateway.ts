@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from "fastify";
 
 import type { TlsSource } from "../rpc/server/tls-handshakes";
+import { dashboardRoutes } from "./dashboard/dashboard-routes";
 import type { GatewayParts } from "./gateway-parts";
 import { guard, guardedApp, guardedServer } from "./guard/guard";
 import { healthRoutes } from "./health/health-routes";
@@ -28,6 +29,7 @@ export class Gateway {
     // One line for each face.
     void this.app.register(healthRoutes(parts));
     void this.app.register(piccoloApi(parts), { prefix: PICCOLO_PREFIX });
+    void this.app.register(dashboardRoutes(parts));
   }
 
   /**

@@ -1,0 +1,106 @@
+import { useState } from "preact/hooks";
+
+import { readTheme, setTheme, type Theme } from "../live/preferences";
+import type { Live } from "../live/store";
+import type { Go } from "../live/routing";
+import { formatRoute, VIEWS, type Route, type View } from "../model/route";
+import { Liveness } from "./liveness";
+
+export const VIEW_TITLES: Readonly<Record<View, string>> = {
+  workers: "Workers",
+  calls: "Calls",
+  topology: "Topology",
+  metrics: "Metrics",
+  events: "Events",
+  agents: "Agents",
+};
+
+interface HeaderProps {
+  readonly live: Live;
+  readonly route: Route;
+  readonly go: Go;
+  readonly help: () => void;
+}
+
+export function Header({ live, route, go, help }: HeaderProps) {
+  const { cluster } = live.model;
+  return (
+    <header class="top">
+      <div class="bar">
+        <h1>
+          <Logo /> heddle
+          {cluster && <span class="cluster-name">{cluster.clusterName || cluster.clusterId}</span>}
+        </h1>
+        <DirectorChoice live={live} route={route} go={go} />
+        <Liveness live={live} />
+        <ThemeSwitch />
+        <button type="button" class="quiet" onClick={help} aria-label="Keys and help" title="Keys and help ( ? )">
+          ?
+        </button>
+      </div>
+      <nav class="tabs" aria-label="Views">
+        {VIEWS.map((view, index) => (
+          <a
+            key={view}
+            href={formatRoute({ ...route, view, workerId: "" })}
+            aria-current={route.view === view ? "page" : undefined}
+            title={`${VIEW_TITLES[view]} ( ${index + 1} )`}
+          >
+            {VIEW_TITLES[view]}
+          </a>
+        ))}
+      </nav>
+    </header>
+  );
+}
+
+/** All directors of the cluster, found by themselves: whose view is shown, and who carries out what is asked. */
+function DirectorChoice({ live, route, go }: Omit<HeaderProps, "help">) {
+  const directors = live.model.cluster?.directors ?? [];
+  const shown = route.directorId || live.model.directorId;
+  const isListed = directors.some((of) => of.directorId === shown);
+  return (
+    <label class="director-choice">
+      <span class="label">Director</span>
+      <select value={shown} onChange={(event) => go({ directorId: event.currentTarget.value })}>
+        {!isListed && <option value={shown}>{shown || "…"}</option>}
+        {directors.map((of) => (
+          <option key={of.directorId} value={of.directorId}>
+            {of.directorId}
+            {of.directorId === live.model.cluster?.leaderId ? " (leader)" : ""}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+const THEMES: readonly Theme[] = ["system", "light", "dark"];
+
+function ThemeSwitch() {
+  const [theme, setShown] = useState(readTheme);
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!;
+  return (
+    <button
+      type="button"
+      class="quiet theme"
+      title={`Colours: ${theme}. Next: ${next}`}
+      aria-label={`Colours: ${theme}. Change to ${next}`}
+      onClick={() => {
+        setTheme(next);
+        setShown(next);
+      }}
+    >
+      {theme === "system" ? "◐" : theme === "light" ? "☀" : "☾"}
+    </button>
+  );
+}
+
+function Logo() {
+  return (
+    <svg class="logo" viewBox="0 0 16 16" width="18" height="18" aria-hidden="true">
+      <path d="M3 1v14M8 1v4m0 6v4M13 1v14" stroke="currentColor" stroke-width="1.6" />
+      <circle cx="8" cy="8" r="2.4" fill="none" class="logo-eye" stroke-width="1.6" />
+    </svg>
+  );
+}

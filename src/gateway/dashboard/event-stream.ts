@@ -1,0 +1,53 @@
+import type { ServerResponse } from "node:http";
+
+import type { FastifyReply } from "fastify";
+
+/** One server-sent event (WHATWG HTML §9.2). `data` holds no line break. */
+export function sseEvent(event: string, data: string, id?: string): string {
+  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
+}
+
+/** An answer that goes on, as server-sent events. Takes nothing while its reader is slow, so that it holds no more than one write. */
+export class EventStream {
+  readonly #response: ServerResponse;
+  #isFull = false;
+  #isEnded = false;
+
+  /** @param ended - the reader is gone, or `end` was called: once */
+  constructor(reply: FastifyReply, callbacks: { ended(): void; drained(): void }) {
+    reply.hijack();
+    this.#response = reply.raw;
+    this.#response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      // Proxies would keep it until it is whole.
+      "x-accel-buffering": "no",
+    });
+    this.#response.flushHeaders();
+    this.#response.on("drain", () => {
+      this.#isFull = false;
+      if (!this.#isEnded) callbacks.drained();
+    });
+    this.#response.on("close", () => {
+      if (this.#isEnded) return;
+      this.#isEnded = true;
+      callbacks.ended();
+    });
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  send(text: string): void {
+    if (this.#isEnded || this.#isFull) return;
+    this.#isFull = !this.#response.write(text);
+  }
+
+  end(): void {
+    this.#response.end();
+    // Whoever does not read does not see the end either.
+    if (this.#isFull) this.#response.destroy();
+  }
+}
