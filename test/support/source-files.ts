@@ -16,7 +16,7 @@ export function sourceFiles(...folders: string[]): SourceFile[] {
     .map((folder) => join(ROOT, folder))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)))
-    .filter((file) => file.endsWith(".ts") && !file.includes(`${sep}node_modules${sep}`))
+    .filter((file) => /\.tsx?$/.test(file) && !file.includes(`${sep}node_modules${sep}`))
     .sort()
     .map((file) => ({ path: relative(ROOT, file).split(sep).join("/"), text: readFileSync(file, "utf8") }));
 }

@@ -43,13 +43,18 @@ function bannedText({ path, text }: SourceFile): string[] {
 }
 
 function vagueNames({ path }: SourceFile): string[] {
-  const names = [...dirname(path).split("/"), ...basename(path, ".ts").split(/[.-]/)];
+  const names = [
+    ...dirname(path).split("/"),
+    ...basename(path)
+      .replace(/\.tsx?$/, "")
+      .split(/[.-]/),
+  ];
   const vague = names.filter((name) => VAGUE_NAME.test(name));
   return vague.map((name) => `${path}: "${name}" says nothing; name what is in it`);
 }
 
 function notKebabCase({ path }: SourceFile): string[] {
-  return /^[a-z0-9]+([.-][a-z0-9]+)*\.ts$/.test(basename(path)) ? [] : [`${path}: name files in kebab-case`];
+  return /^[a-z0-9]+([.-][a-z0-9]+)*\.tsx?$/.test(basename(path)) ? [] : [`${path}: name files in kebab-case`];
 }
 
 function tooLong({ path, text }: SourceFile): string[] {

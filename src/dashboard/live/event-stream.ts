@@ -45,10 +45,8 @@ export async function* readParts(url: string, init: RequestInit, separator: stri
 export async function refusalOf(response: Response): Promise<string> {
   const text = await response.text().catch(() => "");
   try {
-    const { error, message } = JSON.parse(text) as { error?: unknown; message?: unknown };
+    const { message } = JSON.parse(text) as { readonly message?: unknown };
     if (typeof message === "string" && message !== "") return message;
-    if (typeof error === "string") return error;
-    if (typeof error === "object" && error !== null && "message" in error) return String(error.message);
   } catch {
     // Not JSON: what is in between answered, a proxy say.
   }

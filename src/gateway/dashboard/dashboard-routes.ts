@@ -4,6 +4,7 @@ import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastif
 
 import { messageOf } from "../../core/errors";
 import type { GatewayParts } from "../gateway-parts";
+import { errorAnswer } from "../guard/error-answer";
 import { streamCalls } from "./call-stream";
 import { findDirector } from "./directors";
 import { EventStream } from "./event-stream";
@@ -62,7 +63,8 @@ export function dashboardRoutes(parts: Parts, folder = BUILT): FastifyPluginCall
       const message = files
         ? `there is no file "${name.slice(0, 100)}"`
         : "the page is not part of this build: run npm run build";
-      return reply.code(files ? 404 : 501).send({ error: message });
+      const status = files ? 404 : 501;
+      return reply.code(status).send(errorAnswer(status, message));
     }
     const isZipped = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
     void reply
@@ -88,10 +90,10 @@ export function dashboardRoutes(parts: Parts, folder = BUILT): FastifyPluginCall
   const refusal = (reply: FastifyReply) => {
     if (!stopping.signal.aborted && streams < STREAMS_MAX) return undefined;
     const why = stopping.signal.aborted ? "this director is stopping" : `${STREAMS_MAX} streams are open already`;
-    return reply.code(503).send({ error: why });
+    return reply.code(503).send(errorAnswer(503, why));
   };
   const noSuchDirector = (reply: FastifyReply, id: string) =>
-    reply.code(404).send({ error: `there is no director "${id.slice(0, 128)}" now` });
+    reply.code(404).send(errorAnswer(404, `there is no director "${id.slice(0, 128)}" now`));
 
   return (app, _options, done) => {
     app.get("/", (request, reply) => sendFile(request, reply, "index.html"));
