@@ -4,6 +4,7 @@ import type * as ClientRole from "./client-role";
 import type * as DirectorRole from "./director-role";
 import type * as Operate from "./operate";
 import type * as ProcessScreen from "./process-screen";
+import { processTerminal } from "./process-terminal";
 import type * as WorkerRole from "./worker-role";
 
 const loadDirector = () => require("./director-role") as typeof DirectorRole;
@@ -19,6 +20,7 @@ export const ROLES: Roles = {
   worker: (env, proto) => loadWorker().runWorker(env, proto ? { kind: "proto", proto } : { kind: "default" }),
   attach: (env, target) => loadAttachment().runAttachment(env, target),
   client: (env) => loadClient().runClient(env),
+  terminal: processTerminal(),
   operate: (env, action, options) => loadOperate().operate(env, action, options),
   calls: {
     openScreen: (coloured) => loadScreen().openScreen(coloured),

@@ -3,8 +3,9 @@ import { Status } from "../core/status";
 import { DrainMeasure, DrainPhase, type DrainMemberResponse } from "../wire/contract";
 import { intentKindFromWire } from "../wire/member-codec";
 import { formatDuration } from "./duration";
-import { resolveNode } from "./nodes";
+import { enumWords } from "./enum-words";
 import type { Operator, OperatorParts } from "./operator";
+import { resolveNode } from "./resolve-id";
 import { CommandError, EXIT, paint, type Terminal } from "./terminal";
 
 export interface DrainOptions {
@@ -135,13 +136,7 @@ function line(
   }
 }
 
-const PHASES = new Map<number, string>(
-  Object.entries(DrainPhase).map(([name, phase]) => [phase, name.toLowerCase().replaceAll("_", "-")]),
-);
-
-function phaseWord(phase: DrainPhase): string {
-  return PHASES.get(phase) ?? "unknown";
-}
+const phaseWord = enumWords(DrainPhase);
 
 /** A message as `--json` shows it, one a line. Keys stay as they are; new ones may come. */
 function plainProgress(progress: DrainMemberResponse) {

@@ -2,14 +2,27 @@ import type { Command } from "commander";
 
 import type { IntentKind } from "../core/member";
 import type * as DrainNode from "./drain-node";
-import type * as Nodes from "./nodes";
+import { listOf } from "./list-flag";
+import type * as ListNodes from "./list-nodes";
 import { durationOf, EXIT_CODES, type OperatorCommands, type OperatorFlags } from "./operator-commands";
+import type * as RemoveNode from "./remove-node";
+import type * as SetIntent from "./set-intent";
+import type * as ShowNode from "./show-node";
 
 // What a command does is loaded when it is run.
-const loadNodes = () => require("./nodes") as typeof Nodes;
+const loadList = () => require("./list-nodes") as typeof ListNodes;
+const loadShow = () => require("./show-node") as typeof ShowNode;
 const loadDrain = () => require("./drain-node") as typeof DrainNode;
+const loadIntent = () => require("./set-intent") as typeof SetIntent;
+const loadRemove = () => require("./remove-node") as typeof RemoveNode;
 
 interface Flags extends OperatorFlags {
+  readonly state?: string;
+  readonly role?: string;
+  readonly match?: string;
+  readonly service?: string;
+  readonly quiet?: true;
+  readonly verbose?: true;
   readonly reason?: string;
   readonly by?: string;
   /** False: --no-deadline. */
@@ -17,6 +30,7 @@ interface Flags extends OperatorFlags {
   readonly force?: true;
   readonly maintenance?: true;
   readonly detach?: true;
+  readonly yes?: true;
 }
 
 const NODE = "The node's id, or a beginning of it that no other has.";
@@ -28,14 +42,50 @@ export function addNodesCommands(program: Command, operator: OperatorCommands): 
     .command("nodes")
     .description("See the nodes of the cluster, and take them out of service and back.")
     .addHelpText("after", EXIT_CODES);
-  const author = (flags: Flags) => flags.by ?? operator.env["USER"] ?? "";
+  addLookingCommands(nodes, operator);
+  addDrainCommand(nodes, operator);
+  addIntentCommands(nodes, operator);
 
   operator
-    .add(nodes, "ls", "List the nodes: who is ready, and who is not and why.")
-    .action((flags: Flags, command: Command) =>
-      operator.run(command, flags, (parts) => loadNodes().listNodes(parts, flags.json === true)),
-    );
+    .add(nodes, "rm <node>", "Forget a node. One that runs attaches again: stop it first.")
+    .option("--reason <why>", REASON)
+    .option("--yes", "Do not ask.")
+    .addHelpText("after", `\n${NODE}`)
+    .action((node: string, flags: Flags, command: Command) => {
+      const { reason = "", yes = false, json = false } = flags;
+      return operator.run(command, flags, (parts) => loadRemove().removeNode(parts, { node, reason, yes, json }));
+    });
+}
 
+function addLookingCommands(nodes: Command, operator: OperatorCommands): void {
+  operator
+    .add(nodes, "ls", "List the nodes: who is ready, and who is not and why.")
+    .option("--state <states>", "Only those in these states, such as alive,full or gone.")
+    .option("--role <role>", "Only those of this role.")
+    .option("--match <selector>", "Only those whose tags match, such as zone=a,gpu=true.")
+    .option("--service <name>", "Only those that serve it.")
+    .option("--quiet", "Ids only.")
+    .option("--verbose", "Role, version, latencies, heartbeat, tags and services too.")
+    .addHelpText("after", LIST_HELP)
+    .action((flags: Flags, command: Command) => {
+      const { role = "", match = "", service = "", quiet = false, verbose = false, json = false } = flags;
+      const options = { states: listOf(flags.state), role, match, service, quiet, verbose, json };
+      return operator.run(command, flags, (parts) => loadList().listNodes(parts, options));
+    });
+
+  operator
+    .add(
+      nodes,
+      "show <node>",
+      "All there is to know of a node: load, calls, intent and who wanted it, agents, latest events.",
+    )
+    .addHelpText("after", `\n${NODE}`)
+    .action((node: string, flags: Flags, command: Command) =>
+      operator.run(command, flags, (parts) => loadShow().showNode(parts, node, flags.json === true)),
+    );
+}
+
+function addDrainCommand(nodes: Command, operator: OperatorCommands): void {
   operator
     .add(nodes, "drain <node>", "Take a node out of routing, and watch until no call is in flight there.")
     .option(
@@ -52,32 +102,48 @@ export function addNodesCommands(program: Command, operator: OperatorCommands): 
     .action((node: string, flags: Flags, command: Command) => {
       const deadlineMs = deadlineOf(flags, command);
       const { reason = "", force, maintenance = false, detach = false, json = false } = flags;
-      const options = { node, reason, setBy: author(flags), deadlineMs, force, maintenance, detach, json };
+      const setBy = authorOf(flags, operator);
+      const options = { node, reason, setBy, deadlineMs, force, maintenance, detach, json };
       return operator.run(command, flags, (parts) => loadDrain().drainNode(parts, options));
     });
+}
 
-  const intents = [
-    ["resume", "serving", "End a drain, a maintenance or a cordon: the node takes calls again."],
-    ["cordon", "cordoned", "Give a node no new calls; those it has go on."],
-    ["uncordon", "serving", "End a cordon: the node takes calls again."],
-  ] as const satisfies readonly (readonly [string, IntentKind, string])[];
-  for (const [verb, kind, description] of intents) {
+const INTENTS = [
+  ["resume", "serving", "End a drain, a maintenance, a cordon or a standby: the node takes calls again."],
+  ["cordon", "cordoned", "Give a node no new calls; those it has go on."],
+  ["uncordon", "serving", "End a cordon: the node takes calls again."],
+  ["maintenance", "maintenance", "Take a node out for work on its machine: it finishes what it has."],
+  ["standby", "standby", "Use a node only when no other is ready."],
+] as const satisfies readonly (readonly [string, IntentKind, string])[];
+
+function addIntentCommands(nodes: Command, operator: OperatorCommands): void {
+  for (const [verb, kind, description] of INTENTS) {
     operator
       .add(nodes, `${verb} <node>`, description)
       .option("--reason <why>", REASON)
       .option("--by <who>", "Who asks for it. Default: USER.")
+      .addHelpText("after", `\n${NODE}`)
       .action((node: string, flags: Flags, command: Command) => {
         const { reason = "", json = false } = flags;
-        const order = { node, kind, reason, setBy: author(flags), json };
-        return operator.run(command, flags, (parts) => loadNodes().setIntent(parts, order));
+        const order = { node, kind, reason, setBy: authorOf(flags, operator), json };
+        return operator.run(command, flags, (parts) => loadIntent().setIntent(parts, order));
       });
   }
+}
+
+function authorOf(flags: Flags, operator: OperatorCommands): string {
+  return flags.by ?? operator.env["USER"] ?? "";
 }
 
 function deadlineOf({ deadline }: Flags, command: Command): number | undefined {
   if (deadline === undefined) return undefined;
   return deadline === false ? 0 : durationOf(command, "--deadline", deadline, ", or --no-deadline");
 }
+
+const LIST_HELP = `
+States: joining, alive, suspect, dead, draining, left; and as people mean them: ready, full (there, with every slot in
+use), standby, out (an operator took it out), unready, gone (dead or left). Several are separated by commas.
+${EXIT_CODES}`;
 
 const DRAIN_HELP = `
 ${NODE}

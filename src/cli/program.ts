@@ -2,10 +2,13 @@ import { Command } from "commander";
 
 import type { Environment } from "../config/setting";
 import { addCallCommands } from "./call-commands";
+import { addAssignmentsCommands } from "./assignments-commands";
+import { addClusterCommands } from "./cluster-commands";
 import { addNodesCommands } from "./nodes-commands";
 import { OperatorCommands } from "./operator-commands";
 import { addRoleCommands } from "./role-commands";
 import type { Roles } from "./roles";
+import { addSupportCommands } from "./support-commands";
 import { EXIT } from "./terminal";
 
 export type { AttachTarget, ProtoWorker, Roles } from "./roles";
@@ -23,8 +26,11 @@ export function heddleProgram(roles: Roles, env: Environment, version: string, d
   const operator = new OperatorCommands({ operate: roles.operate, env, done });
 
   addRoleCommands(program, roles, env, done);
+  addClusterCommands(program, operator);
   addNodesCommands(program, operator);
   addCallCommands(program, operator, roles.calls);
+  addAssignmentsCommands(program, operator);
+  addSupportCommands(program, operator, { env, version, terminal: roles.terminal, done });
   showWhatToTry(program, "heddle");
   return program;
 }

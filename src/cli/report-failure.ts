@@ -1,28 +1,39 @@
 import { ConfigError } from "../config/config-error";
 import { FabricError } from "../core/errors";
 import { Status } from "../core/status";
+import { printableLines } from "./printable";
 import { CommandError, EXIT, paint, type Terminal } from "./terminal";
 
-/** How a command ends that failed, in words and with its exit code. */
+/** How a command ends that failed: says so in words, names the next command to try, and gives the exit code. Other errors are bugs: thrown again. */
 export function reportFailure(terminal: Terminal, error: unknown): number {
   const { exitCode, message, next } = error instanceof CommandError ? error : commandErrorOf(error);
-  terminal.err(`${paint(terminal, "red", "error:")} ${message}`);
-  terminal.err(`Try: ${next}`);
+  terminal.err(`${paint(terminal, "red", "error:")} ${printableLines(message)}`);
+  terminal.err(`Try: ${printableLines(next)}`);
   return exitCode;
 }
 
+const ASK_ANOTHER = "heddle director, or name one that runs: --directors host:port (DIRECTOR_ADDR)";
+
 function commandErrorOf(error: unknown): CommandError {
-  if (error instanceof ConfigError)
-    return new CommandError(EXIT.usage, error.message, "docs/configuration.md, which has every setting");
+  if (error instanceof ConfigError) {
+    return new CommandError(EXIT.usage, error.message, "heddle config client, which shows what is set");
+  }
   if (!(error instanceof FabricError)) throw error;
   const { code, status, message } = error;
-  const ask = "heddle director, or name one that runs: --directors host:port (DIRECTOR_ADDR)";
-  if (code === "DIRECTOR_UNREACHABLE") return new CommandError(EXIT.failed, message, ask);
-  if (status === Status.DEADLINE_EXCEEDED) return new CommandError(EXIT.timeout, message, ask);
-  if (status === Status.NOT_FOUND) return new CommandError(EXIT.notFound, message, "heddle nodes ls");
-  if (status === Status.INVALID_ARGUMENT) return new CommandError(EXIT.usage, message, "heddle nodes --help");
-  if (status === Status.UNAUTHENTICATED || status === Status.PERMISSION_DENIED) {
-    return new CommandError(EXIT.denied, message, "the same with a certificate that the director takes (HEDDLE_TLS_*)");
-  }
-  return new CommandError(EXIT.failed, message, "the same again, or heddle nodes ls");
+  if (code === "DIRECTOR_UNREACHABLE") return new CommandError(EXIT.failed, message, ASK_ANOTHER);
+  const [exitCode, next] = ENDINGS.get(status) ?? [EXIT.failed, "the same again, or heddle status"];
+  return new CommandError(exitCode, message, next);
 }
+
+const CERTIFICATE = "the same with a certificate that the director takes (HEDDLE_TLS_CERT_FILE, HEDDLE_TLS_KEY_FILE)";
+
+const ENDINGS: ReadonlyMap<Status, readonly [exitCode: number, next: string]> = new Map([
+  [Status.DEADLINE_EXCEEDED, [EXIT.timeout, "the same with a longer --timeout, or another director (--directors)"]],
+  [Status.NOT_FOUND, [EXIT.notFound, "heddle status"]],
+  [Status.INVALID_ARGUMENT, [EXIT.usage, "the same with --help"]],
+  [Status.ALREADY_EXISTS, [EXIT.failed, "heddle assignments ls"]],
+  [Status.FAILED_PRECONDITION, [EXIT.failed, "heddle directors ls"]],
+  [Status.UNIMPLEMENTED, [EXIT.failed, "heddle directors ls: does a director have an older version?"]],
+  [Status.UNAUTHENTICATED, [EXIT.denied, CERTIFICATE]],
+  [Status.PERMISSION_DENIED, [EXIT.denied, CERTIFICATE]],
+]);

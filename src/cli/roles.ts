@@ -1,6 +1,7 @@
 import type { Environment } from "../config/setting";
 import type { CallTools } from "./call-tools";
 import type { Operate } from "./operator-commands";
+import type { Terminal } from "./terminal";
 
 /** A contract without generated code: `heddle worker --proto … --handlers …`. */
 export interface ProtoWorker {
@@ -27,4 +28,6 @@ export interface Roles {
   /** Runs a command of an operator, which asks something of the cluster and ends. */
   operate: Operate;
   calls: CallTools;
+  /** Where commands write that ask nobody. */
+  readonly terminal: Terminal;
 }

@@ -15,25 +15,13 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, denied: 4, timeou
 
 const COLOURS = { red: 31, green: 32, yellow: 33, dim: 2 } as const;
 
-export function paint(terminal: Terminal, colour: keyof typeof COLOURS, text: string): string {
+export type Colour = keyof typeof COLOURS;
+
+export function paint(terminal: Terminal, colour: Colour, text: string): string {
   return terminal.coloured ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
 }
 
-/** Columns of equal width; the last is as long as it is. */
-export function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
-  }
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
-/** What a command cannot do, with its exit code and the next command to try. */
+/** What a command cannot do, with its exit code and the next command to try. The message may have text of others: it is made printable. */
 export class CommandError extends Error {
   readonly exitCode: number;
   readonly next: string;

@@ -65,6 +65,10 @@ const EVENT_TO_WIRE = {
   "agent-released": WireEventKind.AGENT_RELEASED,
 } as const satisfies Record<MemberEventKind, WireEventKind>;
 
+/** The words for them, where people say which they mean. */
+export const MEMBER_STATES = Object.keys(STATE_TO_WIRE);
+export const EVENT_KINDS = Object.keys(EVENT_TO_WIRE);
+
 function inverse<K extends string, V extends number>(table: Readonly<Record<K, V>>): ReadonlyMap<number, K> {
   return new Map(Object.entries<V>(table).map(([key, value]) => [value, key as K]));
 }

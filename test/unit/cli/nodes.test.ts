@@ -1,9 +1,10 @@
 import { heddleProgram, type Roles } from "../../../src/cli/program";
 import { drainNode, type DrainOptions } from "../../../src/cli/drain-node";
 import { formatDuration, parseDuration } from "../../../src/cli/duration";
-import { listNodes, setIntent } from "../../../src/cli/nodes";
+import { listNodes, type ListOptions } from "../../../src/cli/list-nodes";
 import { ANSWER_TIMEOUT_MS } from "../../../src/cli/operator";
 import { reportFailure } from "../../../src/cli/report-failure";
+import { setIntent } from "../../../src/cli/set-intent";
 import type { Terminal } from "../../../src/cli/terminal";
 import { MemoryCluster, type RunningDirector } from "../../../src/testing/memory-cluster";
 import { ComputeServiceDefinition } from "../../../src/wire/contract";
@@ -36,6 +37,16 @@ const DRAIN: DrainOptions = {
   force: undefined,
   maintenance: false,
   detach: false,
+  json: false,
+};
+
+const LIST: ListOptions = {
+  states: [],
+  role: "",
+  match: "",
+  service: "",
+  quiet: false,
+  verbose: false,
   json: false,
 };
 
@@ -168,14 +179,14 @@ describe("heddle nodes", () => {
 
   it("ls shows who is ready, and who is not and why, aligned", async () => {
     await run((parts) => setIntent(parts, { node: "w2", kind: "cordoned", reason: "fan", setBy: "ann", json: false }));
-    const [code, ...lines] = await run((parts) => listNodes(parts, false));
+    const [code, ...lines] = await run((parts) => listNodes(parts, LIST));
     expect([code, ...lines]).toEqual([
       0,
       "NODE  STATE  INTENT    READY  CALLS  ADDRESS  HOME        WHY NOT",
       "w1    alive  serving   yes    0/4    w1:7000  director-1",
       "w2    alive  cordoned  no     0/-    w2:7000  director-1  operator: cordoned (fan)",
     ]);
-    const [, text] = await run((parts) => listNodes(parts, true));
+    const [, text] = await run((parts) => listNodes(parts, { ...LIST, json: true }));
     const nodes = JSON.parse(text!) as Record<string, unknown>[];
     expect(nodes.map(({ id, intent, reason, setBy, ready }) => [id, intent, reason, setBy, ready])).toEqual([
       ["w1", "serving", "", "", true],
@@ -214,7 +225,7 @@ describe("heddle nodes", () => {
     await cluster.clock.advance(5_000);
     const client = cluster.client([D1], { mode: "proxy" });
     director = { ...director, rpc: client.director };
-    const [code, error, next] = await run((parts) => listNodes(parts, false));
+    const [code, error, next] = await run((parts) => listNodes(parts, LIST));
     expect(code).toBe(1);
     expect(error).toMatch(/^! error: \[DIRECTOR_UNREACHABLE\] no director answers: director-1:61000/);
     expect(next).toBe("! Try: heddle director, or name one that runs: --directors host:port (DIRECTOR_ADDR)");
