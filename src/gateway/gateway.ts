@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from "fastify";
 
 import type { TlsSource } from "../rpc/server/tls-handshakes";
 import { dashboardRoutes } from "./dashboard/dashboard-routes";
+import { CLUSTER_PREFIX, clusterApi } from "./cluster-api/cluster-api";
 import type { GatewayParts } from "./gateway-parts";
 import { guard, guardedApp, guardedServer } from "./guard/guard";
 import { healthRoutes } from "./health/health-routes";
@@ -28,6 +29,7 @@ export class Gateway {
     guard(this.app, parts);
     // One line for each face.
     void this.app.register(healthRoutes(parts));
+    void this.app.register(clusterApi(parts), { prefix: CLUSTER_PREFIX });
     void this.app.register(piccoloApi(parts), { prefix: PICCOLO_PREFIX });
     void this.app.register(dashboardRoutes(parts));
   }

@@ -1,7 +1,7 @@
 import { FabricError } from "../../core/errors";
-import type { DirectorInfo, GetTopologyResponse } from "../../wire/contract";
+import type { Agent, DirectorInfo, GetTopologyResponse } from "../../wire/contract";
 import type { GatewayParts } from "../gateway-parts";
-import { countAgents } from "./count-agents";
+import { countByMember, placedAgents } from "./placed-agents";
 import { nodeOfDirector, nodeOfMember, type Node } from "./node";
 
 /** What one question to the director tells of the cluster. */
@@ -11,7 +11,7 @@ export interface ClusterNodes {
   readonly nodes: readonly Node[];
   /** The director that answers. */
   readonly self: Node;
-  readonly selfInfo: DirectorInfo;
+  readonly agents: readonly Agent[];
 }
 
 /** For the director itself, and what it asks the store. */
@@ -25,7 +25,8 @@ export async function readNodes(parts: NodesParts): Promise<ClusterNodes> {
   const askedMs = clock.monotonicMs();
   const topology = await director.getTopology({}, { timeoutMs: ASK_TIMEOUT_MS });
   const tookMs = clock.monotonicMs() - askedMs;
-  const agents = await countAgents(parts);
+  const agents = await placedAgents(parts.agents);
+  const agentCounts = countByMember(agents);
   const nowUnixMs = clock.wallMs();
   const selfInfo = topology.directors.find(({ self }) => self) ?? unknownSelf(parts);
   const others = topology.directors.filter(({ self }) => !self);
@@ -33,9 +34,9 @@ export async function readNodes(parts: NodesParts): Promise<ClusterNodes> {
   const nodes = [
     self,
     ...others.map((info) => nodeOfDirector(info, nowUnixMs, undefined)),
-    ...topology.members.map((member) => nodeOfMember(member, agents.get(member.memberId) ?? 0)),
+    ...topology.members.map((member) => nodeOfMember(member, agentCounts.get(member.memberId) ?? 0)),
   ];
-  return { topology, nodes, self, selfInfo };
+  return { topology, nodes, self, agents };
 }
 
 /** @throws FabricError MEMBER_NOT_FOUND */

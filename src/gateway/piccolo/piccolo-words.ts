@@ -1,4 +1,5 @@
 import type { ReportedCondition } from "../../core/member";
+import { percent } from "../nodes/figures";
 import { isGone, isWithheld, type Node } from "../nodes/node";
 
 export const PICCOLO_STATUSES = ["online", "offline", "initializing", "error", "maintenance"] as const;
@@ -48,11 +49,6 @@ export function nodeInfo(node: Node) {
     created_at: seconds(node.joinedAtUnixMs),
     last_heartbeat: seconds(node.lastSeenUnixMs),
   };
-}
-
-/** With one place after the point. */
-export function percent(ratio: number): number {
-  return Math.round(ratio * 1_000) / 10;
 }
 
 function seconds(unixMs: number): number {
