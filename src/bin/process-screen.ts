@@ -8,7 +8,8 @@ const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l";
 const LEAVE = "\u001b[0m\u001b[?7h\u001b[?25h\u001b[?1049l";
 const CLEAR = "\u001b[2J";
 const HOME = "\u001b[H";
-const TO_END_OF_LINE = "\u001b[K";
+/** Before the text: after a line as wide as the screen it would clear that line's last column. */
+const CLEAR_LINE = "\u001b[K";
 /** DEC 2026: terminals that know it show a frame at once; others ignore it. */
 const [FRAME_BEGINS, FRAME_ENDS] = ["\u001b[?2026h", "\u001b[?2026l"];
 
@@ -58,7 +59,7 @@ export function openScreen(coloured: boolean): Screen | undefined {
       if (closed) return;
       const next = lines.map((line) => ansiLine(line, coloured));
       const changes = next.map((line, index) =>
-        line === drawn?.[index] ? "" : `\u001b[${index + 1};1H${line}${TO_END_OF_LINE}`,
+        line === drawn?.[index] ? "" : `\u001b[${index + 1};1H${CLEAR_LINE}${line}`,
       );
       stdout.write(`${FRAME_BEGINS}${drawn ? "" : CLEAR}${changes.join("")}${HOME}${FRAME_ENDS}`);
       drawn = next;

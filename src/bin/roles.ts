@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+
 import type { Roles } from "../cli/program";
 import type * as AttachRole from "./attach-role";
 import type * as ClientRole from "./client-role";
@@ -24,5 +26,9 @@ export const ROLES: Roles = {
   operate: (env, action, options) => loadOperate().operate(env, action, options),
   calls: {
     openScreen: (coloured) => loadScreen().openScreen(coloured),
+    standardInput: () => process.stdin.setEncoding("utf8"),
+    readText: (path) => readFile(path, "utf8"),
+    inputIsTerminal: process.stdin.isTTY,
+    outputIsTerminal: process.stdout.isTTY,
   },
 };

@@ -123,9 +123,21 @@ export class FabricClient {
     return this.#directorClient(this.#interceptors);
   }
 
+  /** A client of another service that directors serve themselves, such as reflection: through whichever answers, in every mode. */
+  atDirector<S extends ServiceDefinition>(definition: S): TypedClient<S> {
+    return this.#throughDirector(definition, this.#interceptors);
+  }
+
   #directorClient(interceptors: readonly ClientInterceptor[]): TypedClient<DirectorServiceDefinition> {
+    return this.#throughDirector(DirectorServiceDefinition, interceptors);
+  }
+
+  #throughDirector<S extends ServiceDefinition>(
+    definition: S,
+    interceptors: readonly ClientInterceptor[],
+  ): TypedClient<S> {
     return typedClient(
-      DirectorServiceDefinition,
+      definition,
       this.#starter((call, listener) => {
         const { outgoing, incoming } = localCall(call, listener);
         this.#through(this.#proxy, ANY_SERVICE, incoming, call);

@@ -70,9 +70,9 @@ async function fetchByAnyVersion(
     ServerReflectionService.serverReflectionInfo,
     ServerReflectionServiceV1Alpha.serverReflectionInfo,
   ]) {
-    const dialogue = new ReflectionDialogue(client, path, signal);
+    const dialogue = new GrpcJsDialogue(client, path, signal);
     try {
-      return await fetchBy(dialogue, options);
+      return await describeServices(dialogue, options);
     } catch (error) {
       if (error instanceof FabricError) throw error;
       const { code, details } = error as ServiceError;
@@ -90,8 +90,12 @@ async function fetchByAnyVersion(
   );
 }
 
-async function fetchBy(dialogue: ReflectionDialogue, options: FetchDescriptorsOptions): Promise<Uint8Array> {
-  const services = options.services.length > 0 ? options.services : await listServices(dialogue, options.address);
+/** See `fetchDescriptors`. What the dialogue rejects with is passed on. */
+export async function describeServices(
+  dialogue: ReflectionDialogue,
+  options: Pick<FetchDescriptorsOptions, "address" | "services" | "bytesMax">,
+): Promise<Uint8Array> {
+  const services = options.services.length > 0 ? options.services : await ownServices(dialogue, options.address);
   const bytesMax = options.bytesMax ?? BYTES_MAX;
   const files = new Map<string, DescriptorFile>();
   let sizeBytes = 0;
@@ -123,9 +127,14 @@ async function fetchBy(dialogue: ReflectionDialogue, options: FetchDescriptorsOp
   return sendableSubset(DescriptorSet.parse(serializeDescriptorSet(files.values()), bytesMax), services);
 }
 
-async function listServices(dialogue: ReflectionDialogue, address: string): Promise<readonly string[]> {
+/** Full names of all services that a server lists. */
+export async function listServices(dialogue: ReflectionDialogue): Promise<readonly string[]> {
   const answer = await dialogue.ask({ $case: "listServices", value: "" });
-  const listed = answer?.$case === "listServicesResponse" ? answer.value.service.map(({ name }) => name) : [];
+  return answer?.$case === "listServicesResponse" ? answer.value.service.map(({ name }) => name) : [];
+}
+
+async function ownServices(dialogue: ReflectionDialogue, address: string): Promise<readonly string[]> {
+  const listed = await listServices(dialogue);
   const services = listed.filter((name) => !/^grpc\.(reflection|health)\./.test(name));
   if (services.length > 0) return services;
   throw new FabricError("DESCRIPTOR_CONFLICT", `${address} lists no service of its own: name the services it has`);
@@ -151,11 +160,17 @@ function filesIn(answer: ReflectionAnswer, what: string, address: string): Descr
   }
 }
 
-type ReflectionRequest = NonNullable<ServerReflectionRequest["messageRequest"]>;
-type ReflectionAnswer = ServerReflectionResponse["messageResponse"];
+export type ReflectionRequest = NonNullable<ServerReflectionRequest["messageRequest"]>;
+export type ReflectionAnswer = ServerReflectionResponse["messageResponse"];
 
-/** One reflection stream, on which one question at a time is asked. Both versions of reflection have the same messages. */
-class ReflectionDialogue {
+/** One reflection stream, on which one question at a time is asked. */
+export interface ReflectionDialogue {
+  ask(request: ReflectionRequest): Promise<ReflectionAnswer>;
+  close(): void;
+}
+
+/** Both versions of reflection have the same messages. */
+class GrpcJsDialogue implements ReflectionDialogue {
   readonly #stream;
   #settle: { resolve(response: ServerReflectionResponse): void; reject(error: unknown): void } | undefined;
   /** Why the stream is over. */
