@@ -2,17 +2,20 @@ import { InvalidArgumentError, type Command } from "commander";
 
 import { clientSettings } from "../config/client-settings";
 import type { CallTools } from "./call-tools";
+import type * as RunBench from "./bench/run-bench";
 import type * as RunCall from "./call/run-call";
 import { durationOf, EXIT_CODES, type OperatorCommands, type OperatorFlags } from "./operator-commands";
 import type * as RunTop from "./top/run-top";
 
 // What a command does is loaded when it is run.
 const loadTop = () => require("./top/run-top") as typeof RunTop;
+const loadBench = () => require("./bench/run-bench") as typeof RunBench;
 const loadCall = () => require("./call/run-call") as typeof RunCall;
 
 /** `heddle call` and `top`: what makes calls, and what looks at them. */
 export function addCallCommands(program: Command, operator: OperatorCommands, tools: CallTools): void {
   addCall(program, operator, tools);
+  addBench(program, operator, tools);
   addTop(program, operator, tools);
 }
 
@@ -123,6 +126,74 @@ the one that workers sent to the director, so no .proto file is needed. Without 
 Requests of a stream are read from standard input, one JSON text after the other, and sent as they come; answers are printed as they
 come, one a line, or over several lines at a terminal.
 ${EXIT_CODES} What the worker answers with counts too: 3 NOT_FOUND, 4 PERMISSION_DENIED and UNAUTHENTICATED, 5 DEADLINE_EXCEEDED, 1 any other status.`;
+
+interface BenchFlags extends CallFlags {
+  readonly rate?: number;
+  readonly concurrency?: number;
+  readonly duration?: string;
+  readonly calls?: number;
+}
+
+/** Of an open loop more than that in flight says that the cluster does not keep up. */
+const OPEN_LOOP_IN_FLIGHT_MAX = 1_000;
+const CONCURRENCY = 10;
+const DURATION_MS = 10_000;
+
+function addBench(program: Command, operator: OperatorCommands, tools: CallTools): void {
+  addCalling(
+    program,
+    "bench <method> [json]",
+    "Call a method over and over, and report calls/s, latency and who answered.",
+  )
+    .option("--rate <number>", "Begin this many calls a second, however slow the answers are (open loop).", positive)
+    .option(
+      "--concurrency <number>",
+      `Calls at once (closed loop; default ${CONCURRENCY}); with --rate at most (default ${OPEN_LOOP_IN_FLIGHT_MAX}).`,
+      positive,
+    )
+    .option("--duration <duration>", "For how long, such as 30s. Default: 10s, or until --calls were made.")
+    .option("--calls <number>", "How many calls.", positive)
+    .option("--timeout <duration>", "Deadline of each call. Default: 30s, and none for streams.")
+    .addHelpText("after", BENCH_HELP)
+    .action((target: string, json: string | undefined, flags: BenchFlags, command: Command) => {
+      const { rate, calls } = flags;
+      const asked = flags.duration === undefined ? undefined : durationOf(command, "--duration", flags.duration);
+      const request = {
+        ...selectorsOf(flags),
+        target,
+        data: dataOf(json, flags, command),
+        direct: flags.direct === true,
+        json: flags.json === true,
+        timeoutMs: flags.timeout === undefined ? undefined : durationOf(command, "--timeout", flags.timeout),
+        plan: {
+          concurrency: flags.concurrency ?? (rate === undefined ? CONCURRENCY : OPEN_LOOP_IN_FLIGHT_MAX),
+          perSecond: rate,
+          durationMs: asked ?? (calls === undefined ? DURATION_MS : undefined),
+          callsMax: calls,
+        },
+      };
+      const action = loadBench().runBench;
+      return operator.run(command, flags, (parts) => action(parts, tools, request), modeOf(flags));
+    });
+}
+
+function positive(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError("Use at least 1.");
+  return number;
+}
+
+const BENCH_HELP = `
+METHOD and JSON are as for heddle call; several JSON texts are the requests of one stream.
+
+  heddle bench ComputeService/Execute '{"task": "echo"}' --concurrency 20 --duration 30s
+  heddle bench ComputeService/Execute '{"task": "echo"}' --rate 500 --json
+
+Without --rate each caller waits for its answer before it asks again: that measures how much the cluster can do. With --rate calls
+begin by the clock, and latency counts from when a call was due: that measures what callers see who do not wait for each other.
+Ctrl-C ends it with the report. The first call, which makes the connections, is not counted. With --json the report goes to
+standard error, and one line of JSON to standard output.
+${EXIT_CODES} 1 also when every call failed.`;
 
 interface TopFlags extends OperatorFlags {
   readonly once?: true;

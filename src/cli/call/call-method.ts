@@ -91,14 +91,14 @@ async function requestOf(
     const what = `${method.service}/${method.name} takes one request, and there are more`;
     throw new CommandError(EXIT.usage, what, `heddle call ${method.service}/${method.name} --describe`);
   }
-  return encode(method, texts[0] ?? "{}");
+  return encodeRequest(method, texts[0] ?? "{}");
 }
 
 async function* encoded(method: CallMethod, input: CallOrder["input"]): AsyncGenerator<Uint8Array> {
-  for await (const text of jsonTexts(input)) yield encode(method, text);
+  for await (const text of jsonTexts(input)) yield encodeRequest(method, text);
 }
 
-function encode(method: CallMethod, text: string): Uint8Array {
+export function encodeRequest(method: CallMethod, text: string): Uint8Array {
   try {
     return method.json.request.encodeText(text);
   } catch (error) {
