@@ -131,19 +131,24 @@ export class BenchLoad {
   async #openLoop(perSecond: number): Promise<void> {
     const { clock } = this.#parts;
     const dueMs = (number: number) => this.#startedMs + (number * 1_000) / perSecond;
-    while (!this.#isOver()) {
+    const { durationMs, callsMax, concurrency } = this.#plan;
+    // Every call that is due before the end belongs to it, whenever this loop comes to it.
+    const wanted = Math.min(
+      durationMs === undefined ? Infinity : Math.ceil((durationMs * perSecond) / 1_000),
+      callsMax ?? Infinity,
+    );
+    while (this.#begun < wanted && !this.#cancel.signal.aborted) {
       const nowMs = clock.monotonicMs();
-      while (dueMs(this.#begun) <= nowMs && this.#inFlight < this.#plan.concurrency && !this.#isOver()) {
+      while (this.#begun < wanted && dueMs(this.#begun) <= nowMs && this.#inFlight < concurrency) {
         this.#begin(dueMs(this.#begun));
       }
-      if (this.#isOver()) break;
-      if (dueMs(this.#begun) <= nowMs) await this.#oneEnded();
+      if (this.#begun === wanted) break;
+      const isFull = this.#inFlight >= concurrency;
+      if (isFull && durationMs !== undefined && nowMs - this.#startedMs >= durationMs) break;
+      if (isFull) await this.#oneEnded();
       else await clock.sleep(dueMs(this.#begun) - nowMs, this.#cancel.signal).catch(() => {});
     }
-    const { durationMs, callsMax } = this.#plan;
-    if (this.#cancel.signal.aborted || durationMs === undefined) return;
-    const wanted = Math.min(Math.ceil((durationMs * perSecond) / 1_000), callsMax ?? Infinity);
-    this.#unsent = Math.max(0, wanted - this.#begun);
+    if (!this.#cancel.signal.aborted) this.#unsent = wanted - this.#begun;
   }
 
   #isOver(): boolean {

@@ -1,6 +1,6 @@
 import { count, latency, rate } from "../top/figures";
-import { printable } from "../styled-text";
-import { paint, table, type Terminal } from "../terminal";
+import { displayWidth, padTo, printable } from "../printable";
+import { paint, type Terminal } from "../terminal";
 import type { BenchLoad, LoadPlan } from "./bench-load";
 import type { LatencyHistogram } from "./latency-histogram";
 
@@ -59,13 +59,11 @@ function histogramLines(histogram: LatencyHistogram): string[] {
   const bounds = boundsFor(histogram);
   const counts = bounds.map((toMs, index) => histogram.between(bounds[index - 1] ?? 0, toMs));
   const most = Math.max(...counts);
-  return table(
-    bounds.map((toMs, index) => {
-      const calls = counts[index]!;
-      const bar = "█".repeat(calls === 0 ? 0 : Math.max(1, Math.round((calls / most) * BAR_CELLS)));
-      return [`  ≤ ${latency(toMs).padStart(6)}`, count(calls).padStart(String(count(most)).length), bar];
-    }),
-  );
+  return bounds.map((toMs, index) => {
+    const calls = counts[index]!;
+    const bar = "█".repeat(calls === 0 ? 0 : Math.max(1, Math.round((calls / most) * BAR_CELLS)));
+    return `  ≤ ${latency(toMs).padStart(6)}  ${count(calls).padStart(count(most).length)}  ${bar}`.trimEnd();
+  });
 }
 
 function boundsFor(histogram: LatencyHistogram): number[] {
@@ -86,11 +84,15 @@ function boundsFor(histogram: LatencyHistogram): number[] {
 function sharesOf({ perWorker, calls }: BenchLoad): string[] {
   const shares = [...perWorker].filter(([worker]) => worker !== "").sort((a, b) => b[1] - a[1]);
   if (shares.length === 0) return [];
-  const rows = shares
-    .slice(0, WORKERS_MAX)
-    .map(([worker, share]) => [`  ${printable(worker)}`, count(share), `${((100 * share) / calls).toFixed(1)} %`]);
+  const shown = shares.slice(0, WORKERS_MAX).map(([worker, share]) => ({ name: printable(worker), share }));
+  const width = Math.max(...shown.map(({ name }) => displayWidth(name)));
+  const figures = shown.map(({ share }) => count(share));
+  const rows = shown.map(({ name, share }, index) => {
+    const percent = `${((100 * share) / calls).toFixed(1)} %`;
+    return `  ${padTo(name, width)}  ${figures[index]!.padStart(figures[0]!.length)}  ${percent.padStart(7)}`;
+  });
   const more = shares.length > WORKERS_MAX ? [`  and ${shares.length - WORKERS_MAX} more`] : [];
-  return ["", "workers", ...table(rows), ...more];
+  return ["", "workers", ...rows, ...more];
 }
 
 function failuresOf(terminal: Terminal, { failures }: BenchLoad): string[] {

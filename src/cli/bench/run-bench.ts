@@ -7,7 +7,7 @@ import { CallContracts, type CallMethod } from "../call/contract";
 import { jsonTexts } from "../call/json-texts";
 import { inputOf } from "../call/run-call";
 import { metadataOf, type CallSelectors } from "../call/selectors";
-import { resolveNode } from "../nodes";
+import { resolveNode } from "../resolve-id";
 import type { OperatorParts } from "../operator";
 import { count, latency, rate } from "../top/figures";
 import { CommandError, EXIT } from "../terminal";
@@ -91,7 +91,7 @@ async function callOf(
     } catch (error) {
       const { code, statusName } = asFabricError(error, "REMOTE");
       const failure = code === "REMOTE" || code === statusName ? statusName : `${statusName} ${code}`;
-      return { failure, message: messageOf(error), worker, answers };
+      return { failure, message: messageOf(error).replace(/^\[REMOTE\] /, ""), worker, answers };
     }
   };
 }

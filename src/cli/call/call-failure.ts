@@ -2,7 +2,7 @@ import { FabricError } from "../../core/errors";
 import { Status, type Status as StatusCode } from "../../core/status";
 import type { CallMetadata } from "../../core/call-metadata";
 import { errorDetails, STATUS_DETAILS_KEY } from "../../wire/error-details";
-import { printable } from "../styled-text";
+import { printable } from "../printable";
 import { EXIT, paint, type Terminal } from "../terminal";
 import type { CallMethod } from "./contract";
 import { explainCommand, type CallSelectors } from "./selectors";

@@ -7,7 +7,7 @@ import type { CallOptions } from "../../rpc/service/typed-client";
 import type { FabricClient } from "../../client/fabric-client";
 import { latency } from "../top/figures";
 import type { OperatorParts } from "../operator";
-import { printable } from "../styled-text";
+import { printable } from "../printable";
 import { CommandError, EXIT, type Terminal } from "../terminal";
 import { reportCallFailure } from "./call-failure";
 import type { CallMethod } from "./contract";

@@ -1,6 +1,6 @@
 import { messageOf } from "../../core/errors";
 import type { CallTools } from "../call-tools";
-import { resolveNode } from "../nodes";
+import { resolveNode } from "../resolve-id";
 import type { OperatorParts } from "../operator";
 import { CommandError, EXIT } from "../terminal";
 import { callMethod } from "./call-method";

@@ -1,7 +1,8 @@
-import { fitText, span, textWidth, type Span, type Style } from "../styled-text";
+import { displayWidth } from "../printable";
+import { fitText, span, type Span, type Style } from "../styled-text";
 import { age, bar, count, latency, rate } from "./figures";
 import type { SortColumn } from "./state";
-import type { Condition, TopRow } from "./top-data";
+import type { Standing, TopRow } from "./top-data";
 
 interface Column {
   readonly head: string;
@@ -16,7 +17,7 @@ interface Column {
 }
 
 /** Full and gone differ by sign, by word and by colour. */
-const MARKS: Readonly<Record<Condition, readonly [mark: string, style: Style]>> = {
+const MARKS: Readonly<Record<Standing, readonly [mark: string, style: Style]>> = {
   ready: ["●", "green"],
   full: ["■", "magenta"],
   standby: ["○", "cyan"],
@@ -36,16 +37,16 @@ const GAP = "  ";
 /** Phi from which a node is looked at with concern; the default of the setting that suspects is higher. */
 const PHI_HIGH = 4;
 
-export function conditionSpan({ condition }: TopRow): Span {
-  const [mark, style] = MARKS[condition];
-  return span(`${mark} ${condition === "full" || condition === "dead" ? condition.toUpperCase() : condition}`, style);
+export function standingSpan({ standing }: TopRow): Span {
+  const [mark, style] = MARKS[standing];
+  return span(`${mark} ${standing === "full" || standing === "dead" ? standing.toUpperCase() : standing}`, style);
 }
 
 const figure = (text: string, style: Style = "plain") => span(text, text === "-" || text === "0" ? "dim" : style);
 
 const COLUMNS: readonly Column[] = [
   { head: "NODE", align: "left", sort: "name", dispensable: 0, maxWidth: 28, cell: ({ id }) => span(id, "bold") },
-  { head: "STATE", align: "left", sort: "state", dispensable: 0, width: 13, cell: conditionSpan },
+  { head: "STATE", align: "left", sort: "state", dispensable: 0, width: 13, cell: standingSpan },
   {
     head: "INTENT",
     align: "left",
@@ -106,11 +107,11 @@ const COLUMNS: readonly Column[] = [
   { head: "HOME", align: "left", dispensable: 8, maxWidth: 20, cell: ({ home }) => span(home, "dim") },
 ];
 
-function slotsCell({ slots, inFlight, condition }: TopRow): Span {
+function slotsCell({ slots, inFlight, standing }: TopRow): Span {
   if (slots === 0) return span("no bound", "dim");
   const text = `${bar(inFlight / slots, BAR_CELLS)} ${inFlight}/${slots}`;
-  if (condition === "dead" || condition === "left") return span(`${"·".repeat(BAR_CELLS)} -/${slots}`, "dim");
-  return span(text, condition === "full" ? "magenta" : "plain");
+  if (standing === "dead" || standing === "left") return span(`${"·".repeat(BAR_CELLS)} -/${slots}`, "dim");
+  return span(text, standing === "full" ? "magenta" : "plain");
 }
 
 /** The columns that fit, with their widths. */
@@ -134,7 +135,7 @@ function widthOf(column: Column, rows: readonly TopRow[]): number {
   if (column.width !== undefined) return column.width;
   // With room for the mark of what is sorted by.
   let width = column.head.length + 1;
-  for (const row of rows) width = Math.max(width, textWidth(column.cell(row).text));
+  for (const row of rows) width = Math.max(width, displayWidth(column.cell(row).text));
   return Math.min(width, column.maxWidth ?? width);
 }
 

@@ -1,5 +1,5 @@
 import { span, type StyledLine } from "../styled-text";
-import { conditionSpan } from "./columns";
+import { standingSpan } from "./columns";
 import { age, bar, count, latency, rate } from "./figures";
 import type { TopRow } from "./top-data";
 
@@ -42,7 +42,7 @@ export function nodeLines(row: TopRow | undefined, nodeId: string): StyledLine[]
   ];
   return [
     [],
-    [span(`${row.id}  `, "bold"), conditionSpan(row)],
+    [span(`${row.id}  `, "bold"), standingSpan(row)],
     ...facts.filter(([, value]) => value !== "").map(([name, value]) => fact(name, value)),
   ];
 }

@@ -2,8 +2,9 @@ import type { Clock } from "../../core/clock";
 import type { IntentKind, MemberState } from "../../core/member";
 import { HealthStatus, type GetStatsResponse, type WireMember } from "../../wire/contract";
 import { intentKindFromWire, stateFromWire } from "../../wire/member-codec";
+import { conditionOf, inFlightOf, type Condition } from "../node-facts";
 import type { Operator } from "../operator";
-import { printable } from "../styled-text";
+import { printable } from "../printable";
 
 /** What one director said of the cluster at one time. Texts are fit to print. */
 export interface TopSample {
@@ -43,6 +44,8 @@ export interface NodeSample {
   readonly label: string;
   readonly address: string;
   readonly state: MemberState | "unknown";
+  /** In the word that all commands have for it. */
+  readonly condition: Condition;
   readonly stateReason: string;
   readonly stateSinceUnixMs: number;
   readonly intent: IntentKind;
@@ -146,6 +149,7 @@ function nodeOf(member: WireMember, stats: GetStatsResponse["perMember"][number]
     label: printable(member.label),
     address: printable(member.address),
     state: stateFromWire(member.state) ?? "unknown",
+    condition: conditionOf(member),
     stateReason: printable(member.stateReason),
     stateSinceUnixMs: Number(member.stateSinceUnixMs),
     intent: (intent && intentKindFromWire(intent.kind)) ?? "serving",
@@ -154,8 +158,7 @@ function nodeOf(member: WireMember, stats: GetStatsResponse["perMember"][number]
     ready: member.ready,
     notReadyReason: printable(member.notReadyReason),
     slots: member.slots,
-    // At its home director what the worker counts; elsewhere what the answering director has in flight.
-    inFlight: Math.max(load?.inFlight ?? 0, member.directorInFlight),
+    inFlight: inFlightOf(member),
     phi: member.phi,
     lastHeartbeatUnixMs: Number(member.lastHeartbeatUnixMs),
     home: printable(member.homeDirectorId),

@@ -68,7 +68,7 @@ export const ACTION_KEYS: Readonly<Record<string, NodeAction>> = { d: "drain", c
 const FILTER_MAX = 60;
 
 /** Trouble first. */
-const CONDITION_ORDER = [
+const STANDING_ORDER = [
   "dead",
   "suspect",
   "not ready",
@@ -93,7 +93,7 @@ const byName: RowOrder = (a, b) => NAMES.compare(a.id, b.id);
 
 const ORDERS: Readonly<Record<SortColumn, RowOrder>> = {
   name: byName,
-  state: (a, b) => CONDITION_ORDER.indexOf(a.condition) - CONDITION_ORDER.indexOf(b.condition),
+  state: (a, b) => STANDING_ORDER.indexOf(a.standing) - STANDING_ORDER.indexOf(b.standing),
   calls: most(({ callsPerSecond }) => callsPerSecond),
   latency: most(({ p99Ms }) => p99Ms),
   errors: most(({ failuresPerSecond }) => failuresPerSecond),
@@ -106,8 +106,8 @@ const ORDERS: Readonly<Record<SortColumn, RowOrder>> = {
 export function chosenRows(rows: readonly TopRow[], { sort, reversed, filter }: TopState): readonly TopRow[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const matches = (row: TopRow) => {
-    const { id, label, condition, intent, home, tags, address, role, services } = row;
-    const text = [id, label, condition, intent, home, tags, address, role, ...services].join(" ").toLowerCase();
+    const { id, label, standing, intent, home, tags, address, role, services } = row;
+    const text = [id, label, standing, intent, home, tags, address, role, ...services].join(" ").toLowerCase();
     return words.every((word) => text.includes(word));
   };
   const order = ORDERS[sort];

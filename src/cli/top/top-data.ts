@@ -4,7 +4,7 @@ import type { CallCounts, NodeSample, TopSample } from "./sample";
  * What a node is to somebody who looks for trouble. Full is a node that works as hard as it may; gone is one that does not work: `dead`
  * was judged so, `left` went by itself.
  */
-export type Condition =
+export type Standing =
   | "ready"
   | "full"
   | "standby"
@@ -24,7 +24,7 @@ export interface Rates {
 }
 
 export interface TopRow extends NodeSample, Rates {
-  readonly condition: Condition;
+  readonly standing: Standing;
   /** Time from its last heartbeat to the sample; undefined where the director that was asked has received none. */
   readonly heartbeatAgeMs: number | undefined;
 }
@@ -76,7 +76,7 @@ export function topData(sample: TopSample, earlier: TopSample | undefined): TopD
     return {
       ...node,
       ...ratesOf(node.counts, before.get(node.id), seconds),
-      condition: conditionOf(node),
+      standing: standingOf(node),
       heartbeatAgeMs,
     };
   });
@@ -99,7 +99,7 @@ function ratesOf(counts: CallCounts, before: CallCounts | undefined, seconds: nu
   };
 }
 
-function conditionOf({ state, intent, ready, slots, inFlight }: NodeSample): Condition {
+function standingOf({ state, intent, ready, slots, inFlight }: NodeSample): Standing {
   if (state === "dead" || state === "left" || state === "suspect" || state === "joining") return state;
   if (state === "draining" || intent === "draining") return "draining";
   if (intent === "maintenance" || intent === "cordoned") return intent;

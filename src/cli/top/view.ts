@@ -1,4 +1,5 @@
-import { clipLine, fitText, printable, span, textWidth, type Span, type StyledLine } from "../styled-text";
+import { printable, displayWidth } from "../printable";
+import { clipLine, fitText, span, type Span, type StyledLine } from "../styled-text";
 import { cellsOf, headOf, layoutOf } from "./columns";
 import { age, count, latency, rate } from "./figures";
 import { helpLines, nodeLines } from "./pages";
@@ -157,5 +158,5 @@ const question = ({ action, nodeId }: Order) => QUESTIONS[action](nodeId);
 
 /** The command that does the same. */
 export function twinOf({ action, nodeId }: Order): string {
-  return `heddle nodes ${action} ${/^[\w.:@-]+$/.test(nodeId) && textWidth(nodeId) > 0 ? nodeId : `'${nodeId.replaceAll("'", "'\\''")}'`}`;
+  return `heddle nodes ${action} ${/^[\w.:@-]+$/.test(nodeId) && displayWidth(nodeId) > 0 ? nodeId : `'${nodeId.replaceAll("'", "'\\''")}'`}`;
 }

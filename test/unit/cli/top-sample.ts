@@ -7,6 +7,7 @@ export function nodeSample(id: string, given: Partial<NodeSample> = {}): NodeSam
     label: id,
     address: "127.0.0.1:62001",
     state: "alive",
+    condition: "ready",
     stateReason: "beats and answers",
     stateSinceUnixMs: 0,
     intent: "serving",

@@ -1,5 +1,6 @@
 import { keysOf } from "../../../src/cli/keys";
-import { ansiLine, clipText, fitText, plainLine, printable, textWidth } from "../../../src/cli/styled-text";
+import { cutTo, displayWidth, printable } from "../../../src/cli/printable";
+import { ansiLine, fitText, plainLine } from "../../../src/cli/styled-text";
 import { age, bar, count, latency, rate } from "../../../src/cli/top/figures";
 import { chosenRows, INITIAL_STATE, offsetOf, press, type TopState } from "../../../src/cli/top/state";
 import { SampleWindow, topData } from "../../../src/cli/top/top-data";
@@ -143,12 +144,13 @@ describe("heddle top, as a screen", () => {
     for (const page of ["nodes", "node", "help"] as const) {
       const lines = renderTop(DATA, { ...INITIAL_STATE, page, selectedId: "w1" }, FRESH, { columns, rows });
       expect(lines).toHaveLength(rows);
-      for (const line of lines) expect(textWidth(line.map(({ text }) => text).join(""))).toBeLessThanOrEqual(columns);
+      for (const line of lines)
+        expect(displayWidth(line.map(({ text }) => text).join(""))).toBeLessThanOrEqual(columns);
     }
   });
 
   it("a name of a node neither steers the terminal nor breaks the line", () => {
-    expect(printable("a\u001b[2Jb\nc\u202ed")).toBe("a·[2Jb·c·d");
+    expect(printable("a\u001b[2Jb\nc\u202ed")).toBe("a\\u{1b}[2Jb\\u{a}c\\u{202e}d");
   });
 });
 
@@ -302,7 +304,7 @@ describe("heddle top, in figures", () => {
   });
 
   it("measures texts as terminals show them", () => {
-    expect([textWidth("日本"), clipText("日本語", 5), fitText("é", 3), fitText("12", 4, "right")]).toEqual([
+    expect([displayWidth("日本"), cutTo("日本語", 5), fitText("é", 3), fitText("12", 4, "right")]).toEqual([
       4,
       "日本…",
       "é  ",
