@@ -19,6 +19,7 @@ export function register(step: Step, { identity, keepAddress = false }: EventOf<
   if (!holder) {
     const member = step.create(identity, "alive", "registered", options);
     member.lastReportMs = step.nowMs;
+    member.lastBeatUnixMs = step.now.wallMs;
     return;
   }
   const isGone = holder.phase.kind === "gone";
@@ -31,6 +32,7 @@ export function register(step: Step, { identity, keepAddress = false }: EventOf<
     return;
   }
   if (elsewhere) holder.dataLink = UNKNOWN_LINK;
+  holder.lastBeatUnixMs = step.now.wallMs;
   const known = holder.record.incarnation;
   // The same at the same place is no new life.
   const incarnation = isGone || elsewhere ? Math.max(identity.incarnation, known + (isGone ? 1 : 0)) : known;
