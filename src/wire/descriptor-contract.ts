@@ -5,6 +5,7 @@ let contract: DescriptorSet | undefined;
 
 /** The services that a director serves itself. */
 export const CONTROL_SERVICES = [
+  "heddle.v1.AgentService",
   "heddle.v1.AttachService",
   "heddle.v1.DirectorService",
   "grpc.health.v1.Health",
