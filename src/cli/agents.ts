@@ -24,17 +24,20 @@ export function stateOfAgent({ state }: Agent): string {
 
 /** An agent as `--json` shows it. Keys stay as they are; new ones may come. */
 export function plainAgent(agent: Agent) {
-  const { name, services, match, reason, memberId: node, moves } = agent;
+  const { name, services, match, reason, memberId: node, moves, failures } = agent;
   return {
     name,
     state: stateOfAgent(agent),
     reason,
     node,
+    previousNode: agent.previousMemberId,
+    onlyNode: agent.onlyMemberId,
     services,
     match,
     parameters: Object.fromEntries(agent.parameters),
     generation: Number(agent.generation),
     moves,
+    failures,
     createdAtUnixMs: Number(agent.createdAtUnixMs),
     assignedAtUnixMs: Number(agent.assignedAtUnixMs),
   };
@@ -98,14 +101,16 @@ export async function showAgent(parts: AgentsParts, name: string, json: boolean)
 function printAgent({ terminal, clock }: AgentsParts, agent: Agent): void {
   const nowMs = clock.wallMs();
   const since = agent.assignedAtUnixMs === 0n ? "" : ` for ${age(nowMs, agent.assignedAtUnixMs)}`;
+  const from = agent.previousMemberId && `, on its way from ${agent.previousMemberId}`;
   printFacts(terminal, [
     ["assignment", agent.name],
     ["state", `${stateOfAgent(agent)}${agent.reason && `: ${printable(agent.reason)}`}`],
-    ["node", agent.memberId === "" ? "-" : `${agent.memberId}${since}`],
+    ["node", agent.memberId === "" ? "-" : `${agent.memberId}${since}${from}`],
     ["services", printable(agent.services.join(", ")) || "-"],
     ["match", printable(agent.match) || "-"],
+    ["only on", agent.onlyMemberId || "any"],
     ["parameters", printable([...agent.parameters].map(([key, value]) => `${key}=${value}`).join(", ")) || "-"],
-    ["generation", `${agent.generation}, moved ${agent.moves} times`],
+    ["generation", `${agent.generation}, moved ${agent.moves} times, failed ${agent.failures} times in a row`],
     ["created", `${instant(agent.createdAtUnixMs)} (${ago(nowMs, agent.createdAtUnixMs)})`],
   ]);
 }

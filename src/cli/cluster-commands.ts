@@ -17,6 +17,8 @@ interface Flags extends OperatorFlags {
   readonly affinity?: string;
   readonly policy?: string;
   readonly worker?: string;
+  readonly reason?: string;
+  readonly by?: string;
 }
 
 /** `heddle status|directors|leader|balance|explain`: what concerns the whole cluster. */
@@ -28,7 +30,9 @@ export function addClusterCommands(program: Command, operator: OperatorCommands)
       operator.run(command, flags, (parts) => loadStatus().showStatus(parts, id ?? "", flags.json === true)),
     );
 
-  const directors = program.command("directors").description("See the directors of the cluster.");
+  const directors = program
+    .command("directors")
+    .description("See the directors of the cluster, and take them out of service and back.");
   operator
     .add(directors, "ls", "List the directors: where they are, and who leads.")
     .option("--quiet", "Ids only.")
@@ -36,6 +40,22 @@ export function addClusterCommands(program: Command, operator: OperatorCommands)
       const { json = false, quiet = false } = flags;
       return operator.run(command, flags, (parts) => loadDirectors().listDirectors(parts, { json, quiet }));
     });
+
+  const intents = [
+    ["maintenance", "maintenance", "Have a director pass no more calls on; its workers stay."],
+    ["resume", "serving", "End a director's maintenance."],
+  ] as const;
+  for (const [verb, kind, description] of intents) {
+    operator
+      .add(directors, `${verb} <director>`, description)
+      .option("--reason <why>", "Why; shown wherever the director is.")
+      .option("--by <who>", "Who asks for it. Default: USER.")
+      .action((director: string, flags: Flags, command: Command) => {
+        const { reason = "", by: setBy = operator.env["USER"] ?? "", json = false } = flags;
+        const order = { director, kind, reason, setBy, json };
+        return operator.run(command, flags, (parts) => loadDirectors().setDirectorIntent(parts, order));
+      });
+  }
 
   addLeaderCommands(program, operator);
   addBalanceCommands(program, operator);

@@ -1,4 +1,5 @@
 import type { DirectorInfo } from "../wire/contract";
+import { intentKindFromWire, intentKindToWire } from "../wire/member-codec";
 import { ago } from "./ages";
 import type { OperatorParts } from "./operator";
 import { resolveId, type Asking, type Sought } from "./resolve-id";
@@ -11,8 +12,23 @@ export const DIRECTORS: Sought = { one: "director", many: "directors", list: "he
 
 /** A director as `--json` shows it. Keys stay as they are; new ones may come. */
 export function plainDirector({ directorId: id, address, leader, self, startedAtUnixMs, ...rest }: DirectorInfo) {
-  const { version, httpAddress } = rest;
-  return { id, address, httpAddress, leader, self, version, startedAtUnixMs: Number(startedAtUnixMs) };
+  const { version, httpAddress, intent } = rest;
+  return {
+    id,
+    address,
+    httpAddress,
+    leader,
+    self,
+    version,
+    startedAtUnixMs: Number(startedAtUnixMs),
+    intent: wantedOf(intent),
+    reason: intent?.reason ?? "",
+    setBy: intent?.setBy ?? "",
+  };
+}
+
+function wantedOf(intent: DirectorInfo["intent"]): string {
+  return (intent && intentKindFromWire(intent.kind)) ?? "serving";
 }
 
 /** `heddle directors ls`. */
@@ -36,18 +52,45 @@ export function printDirectors(
   const columns: readonly Column<DirectorInfo>[] = [
     { title: "DIRECTOR", cell: ({ directorId }) => directorId },
     { title: "LEADER", cell: ({ leader }) => (leader ? "yes" : "no") },
+    { title: "INTENT", cell: ({ intent }) => wantedOf(intent), expendable: 5 },
     { title: "ADDRESS", cell: ({ address }) => address },
     { title: "HTTP", cell: ({ httpAddress }) => httpAddress || "-", expendable: 1 },
     { title: "VERSION", cell: ({ version }) => version, expendable: 2 },
     { title: "STARTED", cell: ({ startedAtUnixMs }) => ago(nowMs, startedAtUnixMs), expendable: 3 },
     { title: "ANSWERS", cell: ({ self }) => (self ? "this" : ""), expendable: 4 },
   ];
-  printTable(terminal, columns, directors);
+  printTable(terminal, columns, directors, ({ intent }) => (wantedOf(intent) === "serving" ? undefined : "yellow"));
 }
 
 export async function allDirectors({ operator, timeoutMs }: Asking): Promise<readonly DirectorInfo[]> {
   const { directors } = await operator.getTopology({}, { timeoutMs });
   return [...directors].sort((a, b) => (a.directorId < b.directorId ? -1 : 1));
+}
+
+/** `heddle directors maintenance`, `resume`. */
+export async function setDirectorIntent(
+  parts: DirectorsParts,
+  order: {
+    readonly director: string;
+    readonly kind: "maintenance" | "serving";
+    readonly reason: string;
+    readonly setBy: string;
+    readonly json: boolean;
+  },
+): Promise<number> {
+  const { operator, terminal, timeoutMs } = parts;
+  const { kind, reason, setBy, json } = order;
+  const ids = (await allDirectors(parts)).map(({ directorId }) => directorId);
+  const directorId = resolveId(order.director, ids, DIRECTORS);
+  const asked = { directorId, kind: intentKindToWire(kind), reason, setBy };
+  const { director } = await operator.setDirectorIntent(asked, { timeoutMs });
+  if (json) terminal.out(JSON.stringify(director && plainDirector(director), undefined, 2));
+  else if (kind === "serving") terminal.out(`${directorId} passes calls on again`);
+  else {
+    terminal.out(`${directorId} passes no calls on. Undo: heddle directors resume ${directorId}`);
+    terminal.err("Its workers stay, and the calls that it has go on.");
+  }
+  return EXIT.ok;
 }
 
 /** `heddle leader`. */

@@ -11,22 +11,24 @@ const COLOURS: Readonly<Record<string, Colour>> = {
   "node-suspected": "yellow",
   "intent-changed": "yellow",
   "node-failed": "red",
+  "agent-pending": "yellow",
+  "agent-failed": "red",
   reset: "dim",
 };
 /** The longest of the kinds there are. */
 const KIND_WIDTH = 17;
 
 /** "2026-11-21T15:34:16Z  node-suspected     w1  silent for 3 s". */
-export function eventLine(terminal: Terminal, { atUnixMs, kind, memberId, detail }: MemberEvent): string {
+export function eventLine(terminal: Terminal, { atUnixMs, kind, agent = "", memberId, detail }: MemberEvent): string {
   const word = padTo(kind, KIND_WIDTH);
   const colour = COLOURS[kind];
-  const rest = [memberId, printable(detail)].filter((text) => text !== "").join("  ");
+  const rest = [agent, memberId, printable(detail)].filter((text) => text !== "").join("  ");
   return `${paint(terminal, "dim", instant(atUnixMs))}  ${colour ? paint(terminal, colour, word) : word}  ${rest}`.trimEnd();
 }
 
 /** An event as `--json` shows it. Keys stay as they are; new ones may come. */
-export function plainEvent({ revision, kind, memberId, detail, atUnixMs }: MemberEvent) {
-  return { revision, kind, node: memberId, detail, atUnixMs };
+export function plainEvent({ revision, kind, memberId, agent = "", detail, atUnixMs }: MemberEvent) {
+  return { revision, kind, node: memberId, agent, detail, atUnixMs };
 }
 
 /** How long a director may take to begin to tell what it has kept. */

@@ -6,7 +6,7 @@ const PLAIN = /^[\x20-\x7e]*$/;
 // eslint-disable-next-line no-control-regex -- these are what must not reach the terminal
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 /** Takes no room by itself: marks, joiners, variation selectors. */
-const NO_WIDTH = /^[\p{M}\u200b-\u200d\u2060\ufe00-\ufe0f]+$/u;
+const NO_WIDTH = /^(?:\p{M}|[\u200b-\u200d\u2060]|[\ufe00-\ufe0f])+$/u;
 const EMOJI = /\p{Emoji_Presentation}|\ufe0f|\p{Regional_Indicator}/u;
 
 /** Of East Asian Width W or F (Unicode Annex 11), from and to. */

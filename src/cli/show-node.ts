@@ -64,7 +64,7 @@ function facts(
     ["ended", stats ? endedText(stats) : "-"],
     ["latency", `p50 ${latency(stats?.latencyP50Ms ?? 0)}, p99 ${latency(stats?.latencyP99Ms ?? 0)}`],
     ["load", load ? loadText(load) : "-"],
-    ["heartbeat", `${ago(nowMs, member.lastHeartbeatUnixMs)}, phi ${member.phi.toFixed(2)}`],
+    ["heartbeat", heartbeatText(member, nowMs)],
     ["home", member.homeDirectorId || "-"],
     ["role", member.role],
     ["version", `${printable(member.version)}, incarnation ${member.incarnation}`],
@@ -103,6 +103,11 @@ function loadText({ cpuRatio, memoryRatio, diskRatio, loopLagMs }: NonNullable<W
 function machineText({ cpuCores, memoryMib, hostname, platform }: NonNullable<WireMember["resources"]>): string {
   const parts = [hostname, platform, `${cpuCores} cores`, `${memoryMib} MiB`];
   return printable(parts.filter((part) => part !== "").join(", "));
+}
+
+function heartbeatText({ lastHeartbeatUnixMs, phi, roundTripMs, reported }: WireMember, nowMs: number): string {
+  const parts = [ago(nowMs, lastHeartbeatUnixMs), `phi ${phi.toFixed(2)}`, `round trip ${latency(roundTripMs)}`];
+  return `${parts.join(", ")}${reported ? ", reported by RPC: it runs no agent of ours" : ""}`;
 }
 
 function agentsText(agents: readonly Agent[]): string {
