@@ -7,9 +7,15 @@ import type { GatewayParts } from "./gateway-parts";
 import { guard, guardedApp, guardedServer } from "./guard/guard";
 import { healthRoutes } from "./health/health-routes";
 import { PICCOLO_PREFIX, piccoloApi } from "./piccolo/piccolo-api";
+import { describeRoutes } from "./openapi/describe-routes";
+import { docsPage } from "./openapi/docs-page";
+import { openApiRoutes } from "./openapi/openapi-routes";
 import { listenHttp, type BoundPort } from "./listen-http";
 
 export type { GatewayConfig, GatewayParts } from "./gateway-parts";
+
+/** For answers on their way when the director stops: as much as a socket's buffers hold takes a bad link no longer. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
  * The director's HTTP port: every face that is not gRPC. It asks the director by the same RPCs as everybody else does, without a socket
@@ -27,11 +33,14 @@ export class Gateway {
     const server = guardedServer(parts.config);
     this.app = parts.tls === undefined ? fastify({ ...options, http: server }) : httpsApp(options, server, parts.tls);
     guard(this.app, parts);
+    describeRoutes(this.app, { version: parts.version, clusterName: parts.config.clusterName });
     // One line for each face.
     void this.app.register(healthRoutes(parts));
     void this.app.register(clusterApi(parts), { prefix: CLUSTER_PREFIX });
     void this.app.register(piccoloApi(parts), { prefix: PICCOLO_PREFIX });
     void this.app.register(dashboardRoutes(parts));
+    void this.app.register(openApiRoutes(parts));
+    void this.app.register(docsPage());
   }
 
   /**
@@ -46,10 +55,15 @@ export class Gateway {
     return address;
   }
 
-  /** Answers what it has, and takes no more. Streams end with what they stream. */
+  /**
+   * Answers what it has, and takes no more. Calls have ended by now, so what is left are answers on their way; whoever does not take them in
+   * time does not get them.
+   */
   async close(): Promise<void> {
     for (const port of this.#ports) port.close();
+    const cancel = this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.app.server.closeAllConnections());
     await this.app.close();
+    cancel();
   }
 }
 

@@ -27,6 +27,12 @@ export class RawHttp {
     return this;
   }
 
+  /** Reads nothing more. */
+  pause(): this {
+    this.#socket.pause();
+    return this;
+  }
+
   /** Resolves when what came matches. */
   async until(pattern: RegExp): Promise<string> {
     while (!pattern.test(this.#received)) {

@@ -1,0 +1,45 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+
+import { ERROR_KEY, ERROR_SCHEMA } from "./error-schema";
+import { MessageSchemas, type CommentOf } from "./message-schemas";
+import { RpcOperations, type Operation } from "./rpc-operations";
+
+/** An OpenAPI 3.1 document, or the part of one that plugins of Fastify describe. */
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly info: Readonly<Record<string, unknown>>;
+  readonly tags?: readonly { readonly name: string; readonly description?: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
+}
+
+export interface DocumentParts {
+  /** What the plugins' own routes say of themselves. */
+  readonly routes: OpenApiDocument;
+  readonly methods: readonly DescMethod[];
+  readonly commentOf: CommentOf;
+}
+
+/** Everything that can be asked for over HTTP. Equal parts give equal documents. */
+export function openApiDocument({ routes, methods, commentOf }: DocumentParts): OpenApiDocument {
+  const schemas = new MessageSchemas(commentOf);
+  const operations = new RpcOperations(schemas, commentOf);
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const method of methods) {
+    paths[`/${method.parent.typeName}/${method.name}`] = { post: operations.post(method) };
+  }
+  const services = [...new Set(methods.map(({ parent }) => parent.typeName))];
+  return {
+    ...routes,
+    tags: [...(routes.tags ?? []), ...services.map((name) => tagOf(name, commentOf(name)))],
+    paths: { ...routes.paths, ...paths },
+    components: {
+      ...routes.components,
+      schemas: { [ERROR_KEY]: ERROR_SCHEMA, ...routes.components.schemas, ...schemas.components },
+    },
+  };
+}
+
+function tagOf(name: string, description: string | undefined) {
+  return description === undefined ? { name } : { name, description };
+}
