@@ -7,11 +7,15 @@ import { eventually } from "../support/processes";
 
 describe("The OpenAPI document of a director", () => {
   let http: HttpDirector;
+  let stop = () => Promise.resolve();
 
   beforeAll(async () => {
     http = await httpDirector();
   });
-  afterAll(() => http.director.stop({ graceMs: 0 }));
+  afterAll(async () => {
+    await stop();
+    await http.director.stop({ graceMs: 0 });
+  });
 
   const document = async () => (await (await fetch(`${http.url}/openapi.json`)).json()) as OpenApi;
   const etag = async () => (await fetch(`${http.url}/openapi.json`, { method: "HEAD" })).headers.get("etag");
@@ -52,13 +56,13 @@ describe("The OpenAPI document of a director", () => {
       listenAddress: "127.0.0.1:0",
       directors: [http.director.address],
     });
+    stop = () => worker.stop({ graceMs: 0 });
     await worker.start();
     await worker.whenAttached();
     const path = "/heddle.compute.v1.ComputeService/Execute";
     await eventually("the worker's methods are there", async () => path in (await document()).paths);
     expect(await etag()).not.toBe(before);
     expect(openApiFaults(await document())).toEqual([]);
-    await worker.stop({ graceMs: 0 });
   });
 
   it("has a page for people, of which nothing comes from elsewhere", async () => {

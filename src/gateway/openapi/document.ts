@@ -31,13 +31,21 @@ export function openApiDocument({ routes, methods, commentOf }: DocumentParts): 
   const services = [...new Set(methods.map(({ parent }) => parent.typeName))];
   return {
     ...routes,
-    tags: [...(routes.tags ?? []), ...services.map((name) => tagOf(name, commentOf(name)))],
+    tags: [...tagsOf(routes).map((name) => ({ name })), ...services.map((name) => tagOf(name, commentOf(name)))],
     paths: { ...routes.paths, ...paths },
     components: {
       ...routes.components,
       schemas: { [ERROR_KEY]: ERROR_SCHEMA, ...routes.components.schemas, ...schemas.components },
     },
   };
+}
+
+/** Those that the plugins' routes have, in their order. */
+function tagsOf({ paths }: OpenApiDocument): readonly string[] {
+  const operations = Object.values(paths).flatMap((item) => Object.values(item)) as readonly {
+    tags?: readonly string[];
+  }[];
+  return [...new Set(operations.flatMap(({ tags }) => tags ?? []))];
 }
 
 function tagOf(name: string, description: string | undefined) {
