@@ -43,6 +43,10 @@ build: install ## Compile to dist/
 demo: build ## Watch a cluster live, fail and recover (SECONDS=45)
 	@node dist/scripts/demo.js --seconds $(SECONDS)
 
+.PHONY: screenshots
+screenshots: build ## Take the pictures of the dashboard in docs/images (needs Chromium)
+	@$(BIN)/tsx scripts/screenshots.ts
+
 .PHONY: generate
 generate: install ## Generate the code from proto/
 	@$(BIN)/tsx scripts/generate.ts

@@ -117,6 +117,8 @@ export interface FeedEvent {
   /** "" for events that are about no member. */
   readonly memberId: string;
   readonly detail: string;
+  /** Of events about an agent: its name. */
+  readonly agent?: string;
 }
 
 export interface FeedAgent {

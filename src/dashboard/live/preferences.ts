@@ -1,6 +1,7 @@
 /** What the page remembers of its reader, on their own machine. A browser that keeps nothing is no error. */
 
-export type Theme = "system" | "light" | "dark";
+export const THEMES = ["system", "light", "dark"] as const;
+export type Theme = (typeof THEMES)[number];
 
 function read(key: string): string {
   try {

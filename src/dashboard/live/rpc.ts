@@ -40,6 +40,12 @@ export interface DrainProgress {
   readonly detail?: string;
 }
 
+/** One line of a stream: a message, the end, or how it failed. */
+interface DrainLine {
+  readonly result?: DrainProgress;
+  readonly error?: { readonly message?: string };
+}
+
 /** Begins a drain, or watches one, and tells how far it is until it is over or `signal` aborts, which does not end the drain. */
 export async function drain(
   directorId: string,
@@ -50,8 +56,8 @@ export async function drain(
   const init = { ...request(directorId, body, "application/x-ndjson"), signal };
   for await (const line of readParts(`${DIRECTOR_SERVICE}/DrainMember`, init, "\n")) {
     if (line.trim() === "") continue;
-    const said = JSON.parse(line) as DrainProgress & { readonly error?: { readonly message?: string } };
-    if (said.error !== undefined) throw new Error(said.error.message ?? "the drain cannot be watched any more");
-    tell(said);
+    const { result, error } = JSON.parse(line) as DrainLine;
+    if (error !== undefined) throw new Error(error.message ?? "the drain cannot be watched any more");
+    if (result !== undefined) tell(result);
   }
 }

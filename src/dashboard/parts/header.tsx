@@ -1,6 +1,4 @@
-import { useState } from "preact/hooks";
-
-import { readTheme, setTheme, type Theme } from "../live/preferences";
+import { THEMES, type Theme } from "../live/preferences";
 import type { Live } from "../live/store";
 import type { Go } from "../live/routing";
 import { formatRoute, VIEWS, type Route, type View } from "../model/route";
@@ -20,9 +18,11 @@ interface HeaderProps {
   readonly route: Route;
   readonly go: Go;
   readonly help: () => void;
+  readonly theme: Theme;
+  readonly nextTheme: () => void;
 }
 
-export function Header({ live, route, go, help }: HeaderProps) {
+export function Header({ live, route, go, help, theme, nextTheme }: HeaderProps) {
   const { cluster } = live.model;
   return (
     <header class="top">
@@ -33,7 +33,7 @@ export function Header({ live, route, go, help }: HeaderProps) {
         </h1>
         <DirectorChoice live={live} route={route} go={go} />
         <Liveness live={live} />
-        <ThemeSwitch />
+        <ThemeSwitch theme={theme} nextTheme={nextTheme} />
         <button type="button" class="quiet" onClick={help} aria-label="Keys and help" title="Keys and help ( ? )">
           ?
         </button>
@@ -55,7 +55,7 @@ export function Header({ live, route, go, help }: HeaderProps) {
 }
 
 /** All directors of the cluster, found by themselves: whose view is shown, and who carries out what is asked. */
-function DirectorChoice({ live, route, go }: Omit<HeaderProps, "help">) {
+function DirectorChoice({ live, route, go }: Pick<HeaderProps, "live" | "route" | "go">) {
   const directors = live.model.cluster?.directors ?? [];
   const shown = route.directorId || live.model.directorId;
   const isListed = directors.some((of) => of.directorId === shown);
@@ -75,21 +75,15 @@ function DirectorChoice({ live, route, go }: Omit<HeaderProps, "help">) {
   );
 }
 
-const THEMES: readonly Theme[] = ["system", "light", "dark"];
-
-function ThemeSwitch() {
-  const [theme, setShown] = useState(readTheme);
+function ThemeSwitch({ theme, nextTheme }: Pick<HeaderProps, "theme" | "nextTheme">) {
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!;
   return (
     <button
       type="button"
       class="quiet theme"
-      title={`Colours: ${theme}. Next: ${next}`}
+      title={`Colours: ${theme}. Next: ${next} ( t )`}
       aria-label={`Colours: ${theme}. Change to ${next}`}
-      onClick={() => {
-        setTheme(next);
-        setShown(next);
-      }}
+      onClick={nextTheme}
     >
       {theme === "system" ? "◐" : theme === "light" ? "☀" : "☾"}
     </button>

@@ -1,6 +1,7 @@
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { directorNow, type Live } from "../live/store";
+import { useKeys } from "../live/keys";
 import type { Go } from "../live/routing";
 import { formatRoute, type Route } from "../model/route";
 import { situationOf } from "../model/situation";
@@ -45,7 +46,7 @@ export function WorkerTable({ live, route, go }: { readonly live: Live; readonly
     k: () => move(-1),
     ArrowDown: () => move(1),
     ArrowUp: () => move(-1),
-    Enter: () => current !== "" && go({ workerId: current }),
+    Enter: current === "" ? undefined : () => go({ workerId: current }),
   });
 
   const sortBy = ({ sort, descending = false }: Column) => {
@@ -219,23 +220,4 @@ function bringIntoSight(element: HTMLDivElement | null, index: number): void {
   else if (top + 2 * ROW_PX > element.scrollTop + element.clientHeight) {
     element.scrollTop = top + 2 * ROW_PX - element.clientHeight;
   }
-}
-
-/** Keys that act while nobody types and no dialog is open. */
-function useKeys(keys: Readonly<Record<string, () => unknown>>): void {
-  const latest = useRef(keys);
-  latest.current = keys;
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement;
-      const isElsewhere = target.closest("input, textarea, select, button, a, dialog, [role=textbox]") !== null;
-      if (isElsewhere || event.ctrlKey || event.metaKey || event.altKey) return;
-      const act = latest.current[event.key];
-      if (!act) return;
-      event.preventDefault();
-      act();
-    };
-    document.addEventListener("keydown", press);
-    return () => document.removeEventListener("keydown", press);
-  }, []);
 }
