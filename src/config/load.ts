@@ -1,5 +1,5 @@
 import { ConfigError } from "./config-error";
-import { nearestName } from "./nearest-name";
+import { nearestName } from "../core/nearest-name";
 import type { Config, Environment, Options, Setting, SettingsTable } from "./setting";
 
 /** Variables of this prefix are ours, so one that we do not know is a typing mistake. */

@@ -6,6 +6,7 @@ import { CLUSTER_PREFIX, clusterApi } from "./cluster-api/cluster-api";
 import type { GatewayParts } from "./gateway-parts";
 import { guard, guardedApp, guardedServer } from "./guard/guard";
 import { healthRoutes } from "./health/health-routes";
+import { callRoutes } from "./rpc/call-routes";
 import { PICCOLO_PREFIX, piccoloApi } from "./piccolo/piccolo-api";
 import { describeRoutes } from "./openapi/describe-routes";
 import { docsPage } from "./openapi/docs-page";
@@ -36,6 +37,7 @@ export class Gateway {
     describeRoutes(this.app, { version: parts.version, clusterName: parts.config.clusterName });
     // One line for each face.
     void this.app.register(healthRoutes(parts));
+    void this.app.register(callRoutes(parts));
     void this.app.register(clusterApi(parts), { prefix: CLUSTER_PREFIX });
     void this.app.register(piccoloApi(parts), { prefix: PICCOLO_PREFIX });
     void this.app.register(dashboardRoutes(parts));

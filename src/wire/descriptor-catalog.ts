@@ -4,7 +4,7 @@ import { FileDescriptorProtoSchema, type DescriptorProto, type FileDescriptorPro
 import type { MethodTraits } from "../core/call";
 import { FabricError } from "../core/errors";
 import type { MemberIdentity } from "../core/member";
-import type { DescriptorFile } from "./descriptor-file";
+import type { DescriptorFile, ServiceDescriptor } from "./descriptor-file";
 import { DESCRIPTOR_SET_BYTES_MAX, DescriptorSet } from "./descriptor-set";
 import { isWellKnownFile, wellKnownFile } from "./descriptor-well-known";
 
@@ -177,6 +177,15 @@ export class DescriptorCatalog {
       for (const name of served ?? set.services.map(({ fullName }) => fullName)) names.add(name);
     }
     return [...names].sort();
+  }
+
+  /** Names of the methods of a service, by its newest contract, in its order; none when no set declares it. */
+  methodNames(service: string): readonly string[] {
+    const isIt = ({ fullName }: ServiceDescriptor) => fullName === service;
+    const described = this.#sets()
+      .find(({ services }) => services.some(isIt))
+      ?.services.find(isIt);
+    return described?.methods.map(({ name }) => name) ?? [];
   }
 
   /** The file of that name, then everything it imports, directly or not. */

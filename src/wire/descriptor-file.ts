@@ -91,7 +91,7 @@ function nameForJson(message: DescriptorProto): void {
 }
 
 /** As protoc makes it (ToJsonName in descriptor.cc): underscores go, and the letter after one is upper case. */
-function jsonNameOf(fieldName: string): string {
+export function jsonNameOf(fieldName: string): string {
   return fieldName.replace(/_+(.?)/g, (_underscores, next: string) => next.toUpperCase());
 }
 

@@ -29,6 +29,7 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import type Protobufjs from "protobufjs";
 
+import { jsonNameOf } from "./descriptor-file";
 import { protobufjs, type ProtoSource } from "./proto-source";
 
 /**
@@ -142,7 +143,7 @@ function fieldOf(field: Protobufjs.Field, use: UseType): FieldDescriptorProto {
     name: field.name,
     number: field.id,
     label: labelOf(field),
-    jsonName: (field.options?.["json_name"] as string | undefined) ?? jsonName(field.name),
+    jsonName: (field.options?.["json_name"] as string | undefined) ?? jsonNameOf(field.name),
     ...(isMap
       ? {
           type: FieldDescriptorProto_Type.MESSAGE,
@@ -196,13 +197,8 @@ function mapEntryOf(field: Protobufjs.MapField, use: UseType): DescriptorProto {
 }
 
 function mapEntryName(fieldName: string): string {
-  const camelCase = jsonName(fieldName);
+  const camelCase = jsonNameOf(fieldName);
   return `${camelCase.charAt(0).toUpperCase()}${camelCase.slice(1)}Entry`;
-}
-
-/** protoc's ToJsonName: underscores go, and the letter after one is upper case. */
-function jsonName(fieldName: string): string {
-  return fieldName.replace(/_+([^_]?)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function enumOf(enumeration: Protobufjs.Enum): EnumDescriptorProto {
