@@ -1,4 +1,4 @@
-import { nearestName } from "../config/nearest-name";
+import { nearestName } from "../core/nearest-name";
 import type { OperatorParts } from "./operator";
 import { CommandError, EXIT, paint } from "./terminal";
 

@@ -1,6 +1,6 @@
 import { MEMBER_STATES } from "../wire/member-codec";
 import type { MemberStats, WireMember } from "../wire/contract";
-import { nearestName } from "../config/nearest-name";
+import { nearestName } from "../core/nearest-name";
 import { ago, latency } from "./ages";
 import { CONDITIONS, conditionOf, CONDITION_COLOURS, inFlightOf, intentOf, plainNode, stateOf } from "./node-facts";
 import type { OperatorParts } from "./operator";

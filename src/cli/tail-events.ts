@@ -1,5 +1,5 @@
 import { EVENT_KINDS, eventFromWire } from "../wire/member-codec";
-import { nearestName } from "../config/nearest-name";
+import { nearestName } from "../core/nearest-name";
 import type { MemberEvent } from "../core/attach-messages";
 import { FabricError } from "../core/errors";
 import { Status } from "../core/status";

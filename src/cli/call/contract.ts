@@ -1,4 +1,4 @@
-import { nearestName } from "../../config/nearest-name";
+import { nearestName } from "../../core/nearest-name";
 import { DescriptorSet } from "../../wire/descriptor-set";
 import { JsonCodecs, type MethodJson } from "../../wire/json-codec";
 import { describeServices, listServices, type ReflectionDialogue } from "../../wire/reflection-client";

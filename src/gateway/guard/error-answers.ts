@@ -7,17 +7,9 @@ import type { Logger } from "../../core/logger";
 import { errorAnswer, rawErrorAnswer } from "./error-answer";
 import { SECURITY_HEADERS } from "./security-headers";
 
-/** Of a path that is told back. */
-const PATH_CHARACTERS_MAX = 200;
-
-/** Errors for which no API has a form of its own: one shape, nothing from within. */
+/** Errors for which no API has a form of its own: one shape, nothing from within. Of what is not there, ../rpc/unknown-path.ts speaks. */
 export function answerErrors(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply, logger));
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split("?", 1)[0]!.slice(0, PATH_CHARACTERS_MAX);
-    const message = `nothing is at ${request.method} ${path}: /openapi.json has all that there is`;
-    void reply.code(404).send(errorAnswer(404, message));
-  });
 }
 
 /** @param error - anything that was thrown; only what says of itself that the request is to blame is told to the caller */

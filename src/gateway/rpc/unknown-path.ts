@@ -8,7 +8,10 @@ const SHOWN_MAX = 120;
 export function unknownPath(catalog: DescriptorCatalog, httpMethod: string, path: string): HttpRefusal {
   const [, service = "", method, ...rest] = path.split("/");
   const isCall = method !== undefined && rest.length === 0 && service.includes(".");
-  if (!isCall) return notFound("not_found", `there is nothing at ${httpMethod} ${shown(path)}`);
+  if (!isCall) {
+    const what = `nothing is at ${httpMethod} ${shown(path)}`;
+    return notFound("not_found", `${what}: /openapi.json has all that there is`);
+  }
   const services = catalog.serviceNames();
   if (!services.includes(service)) {
     const nearest = nearestName(service, services);
