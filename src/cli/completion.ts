@@ -104,6 +104,7 @@ const VALUES: Readonly<Record<string, (parts: OperatorParts) => Promise<readonly
   },
   policy: async ({ operator, timeoutMs }) => (await operator.getBalancing({}, { timeoutMs })).available,
   "Service/Method": services,
+  method: services,
   service: services,
   state: () => Promise.resolve([...MEMBER_STATES, ...CONDITIONS]),
   kind: () => Promise.resolve(EVENT_KINDS),

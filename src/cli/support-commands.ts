@@ -91,7 +91,7 @@ function addCompletionCommands(program: Command, operator: OperatorCommands, { t
       const { words: candidates, argument } = completing(program, words);
       const begun = words.at(-1) ?? "";
       const print = (values: readonly string[]) => {
-        for (const value of values) if (value.startsWith(begun)) terminal.out(value);
+        for (const value of new Set(values)) if (value.startsWith(begun)) terminal.out(value);
       };
       print(candidates);
       if (argument === undefined) return done(EXIT.ok);
