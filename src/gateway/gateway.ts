@@ -11,6 +11,7 @@ import { PICCOLO_PREFIX, piccoloApi } from "./piccolo/piccolo-api";
 import { describeRoutes } from "./openapi/describe-routes";
 import { docsPage } from "./openapi/docs-page";
 import { openApiRoutes } from "./openapi/openapi-routes";
+import { tellServiceMode } from "./proxy-stone/service-mode";
 import { listenHttp, type BoundPort } from "./listen-http";
 
 export type { GatewayConfig, GatewayParts } from "./gateway-parts";
@@ -35,6 +36,7 @@ export class Gateway {
     this.app = parts.tls === undefined ? fastify({ ...options, http: server }) : httpsApp(options, server, parts.tls);
     guard(this.app, parts);
     describeRoutes(this.app, { version: parts.version, clusterName: parts.config.clusterName });
+    tellServiceMode(this.app, parts);
     // One line for each face.
     void this.app.register(healthRoutes(parts));
     void this.app.register(callRoutes(parts));
