@@ -1,6 +1,7 @@
 import type { SettingsTable } from "../src/config/setting";
 import { type ErrorKind, ERRORS } from "../src/core/errors";
 import { statusName } from "../src/core/status";
+import { METRICS } from "../src/gateway/metrics/metric-table";
 
 const NOTICE = "<!-- Printed from the code by `make fix-docs`. Edit the table in the code, not this page. -->";
 
@@ -76,6 +77,31 @@ when its method is marked idempotent. Table: \`src/core/errors.ts\`.
 
 | code | gRPC status | worth another try | may have run | meaning and remedy |
 | --- | --- | --- | --- | --- |
+${rows.join("\n")}
+`;
+}
+
+/** docs/metrics.md: everything that a scrape has. */
+export function metricsPage(): string {
+  const rows = Object.entries(METRICS).map(
+    ([name, { type, labels, help }]) =>
+      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${cell(help)} |`,
+  );
+  return `${NOTICE}
+
+# Metrics
+
+\`GET /metrics\` at a director's HTTP port (\`HEDDLE_HTTP_ADDR\`), in the text format of Prometheus. Every director counts what it
+routes itself, its relay processes included: scrape all of them, and sum. Alerts: [operations](operations.md#monitoring). Table:
+\`src/gateway/metrics/metric-table.ts\`.
+
+A scrape is one round of the director's own RPCs; scrapes at the same time share it. Series are bounded: 1,024 methods, 2,000 pairs of
+method and member, 2,000 members with gauges of their own. Callers cannot make any: a method has a series when its contract is known or a
+worker has answered it, and is "other" until then. The series of a member stay for ten minutes after it was last seen; then they go,
+and the histogram by method, which has no members, keeps what they counted.
+
+| metric | type | labels | meaning |
+| --- | --- | --- | --- |
 ${rows.join("\n")}
 `;
 }

@@ -1,13 +1,13 @@
 /**
- * Prints docs/configuration.md from the settings tables, docs/errors.md from the error table, docs/cli.md from the commands and what they print of
- * a sample cluster, and the tables of docs/data-path.md from the limits of the data path. With --check it changes nothing and fails when they differ from what it would print.
+ * Prints docs/configuration.md from the settings tables, docs/errors.md from the error table, docs/metrics.md from the table of metrics,
+ * docs/cli.md from the commands and what they print of a sample cluster, and the tables of docs/data-path.md from the limits of the data path. With --check it changes nothing and fails when they differ from what it would print.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SETTINGS_TABLES } from "../src/config/roles";
 import { cliPage } from "./cli-page";
 import { dataPathTables } from "./data-path-tables";
-import { configurationPage, errorsPage } from "./doc-pages";
+import { configurationPage, errorsPage, metricsPage } from "./doc-pages";
 
 const DATA_PATH_PAGE = "docs/data-path.md";
 
@@ -20,6 +20,7 @@ async function printPages(): Promise<void> {
   const PAGES = {
     "docs/configuration.md": configurationPage(SETTINGS_TABLES),
     "docs/errors.md": errorsPage(),
+    "docs/metrics.md": metricsPage(),
     "docs/cli.md": await cliPage(),
     [DATA_PATH_PAGE]: withTables(readOrEmpty(join(root, DATA_PATH_PAGE)), dataPathTables()),
   };

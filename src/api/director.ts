@@ -8,6 +8,7 @@ import type { Environment } from "../config/setting";
 import { Director, type DirectorServer } from "../director/director";
 import { membershipDefaults } from "../membership/membership-options";
 import { LoopLag } from "../platform/loop-lag";
+import { RecentLoopLag } from "../platform/recent-loop-lag";
 import { FramedMessages } from "../rpc/framing/framed-messages";
 import { openStore } from "../store/open-store";
 import type { Store } from "../store/store";
@@ -66,7 +67,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     setBytesMax: config.descriptorsMaxBytes,
   });
   const setHealth = describe(server, catalog);
-  const loopLag = new LoopLag();
+  const loopLag = new RecentLoopLag(parts.clock, new LoopLag());
   const store: Store = await openStore(await storeEngine(config), parts);
   if (config.dataDir === IN_MEMORY && config.etcdEndpoints.length === 0) {
     logger.warn("the store is in memory: what operators set is forgotten when this director stops");
@@ -113,7 +114,7 @@ export async function createDirector(options: DirectorOptions = {}): Promise<Dir
     openCapacity: (connection) => openCapacity(wholeMessages(connection)),
     connectDirector,
     newId,
-    loopLagMs: () => loopLag.take().maxMs,
+    loopLagMs: () => loopLag.maxMs(),
     onServing: (serving, services, isStopping) => {
       isServing = serving;
       setHealth(serving, services, isStopping);

@@ -10,18 +10,16 @@ import {
 import type { Handlers } from "../rpc/service/service-handlers";
 import type { Shortage } from "./call-router";
 import { clusterStats, type ClusterStatsParts } from "./cluster-stats";
-import type { ClusterView } from "./cluster-view";
-import { directorInfo } from "./director-maintenance";
 import { durable } from "./member-rpcs";
 import { encodeRecord, KEYS } from "./records";
+import { topology, type TopologyParts } from "./topology";
+import type { WorkerPool } from "./worker-pool";
 
-export interface ClusterRpcsParts extends ClusterStatsParts {
-  readonly clusterId: string;
-  readonly view: ClusterView;
+export interface ClusterRpcsParts extends ClusterStatsParts, TopologyParts {
+  readonly pool: WorkerPool;
   readonly registry: PolicyRegistry;
   readonly shortage: Shortage;
   caughtUp(revision: number): Promise<void>;
-  leader(): Leader | undefined;
   /** @throws FabricError LEADER_UNAVAILABLE */
   transferLeadership(to: string): Promise<Leader>;
 }
@@ -39,17 +37,9 @@ type ClusterRpcs = Pick<
 >;
 
 export function clusterRpcs(parts: ClusterRpcsParts): ClusterRpcs {
-  const { balancer, registry, report, view } = parts;
+  const { balancer, registry } = parts;
   return {
-    getTopology: () => {
-      const directors = [...view.directors.values()].map((director) =>
-        directorInfo(director, { ...parts, intent: view.directorIntent(director.directorId) }),
-      );
-      const members = report.records().map((record) => report.toWire(record));
-      const shape = directors.length > 1 ? "active-active" : "single";
-      return { clusterId: parts.clusterId, shape, directors, members };
-    },
-
+    getTopology: () => topology(parts),
     getClusterHealth: () => health(parts),
     getStats: () => clusterStats(parts),
 

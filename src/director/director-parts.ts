@@ -16,6 +16,8 @@ import type { Relays } from "./relays";
 export interface DirectorConfig extends RetryBudgetOptions {
   readonly directorId: string;
   readonly clusterId: string;
+  /** For people; absent or "" for none. */
+  readonly clusterName?: string;
   /** Where to listen; port 0 takes a free one. */
   readonly address: string;
   /** What others dial; "" takes the bound address. */

@@ -73,6 +73,7 @@ export class DirectorWiring {
   startedAtUnixMs = 0;
   /** From the moment the address is known: candidates are named with it. */
   leadership: Leadership | undefined;
+  isStarted = false;
   isStopping = false;
 
   constructor(parts: DirectorParts) {
@@ -280,7 +281,7 @@ export class DirectorWiring {
 
   /** Says whether calls are taken, and for which services. */
   tellServing(): void {
-    const isServing = !this.isStopping && !this.maintenance.isOn;
+    const isServing = this.isStarted && !this.isStopping && !this.maintenance.isOn;
     this.#parts.onServing?.(isServing, this.services(), this.isStopping);
   }
 

@@ -78,6 +78,7 @@ export class Director {
     logger.info("✅ Director registered itself in cluster", { director: config.directorId });
     logger.info("✅ Cluster enabled - Director is now discoverable");
     logger.info(`🔄 Load balancing strategy: ${displayName(this.#wiring.balancer.policyName)}`);
+    this.#wiring.isStarted = true;
     this.#wiring.tellServing();
     logger.info(`🚀 Director ready - listening on ${bound}`);
   }
@@ -182,6 +183,7 @@ export class Director {
       ...this.#parts,
       directorId: config.directorId,
       clusterId: config.clusterId,
+      clusterName: config.clusterName ?? "",
       startedAtMs: this.#startedAtMs,
       ...this.#wiring,
       stopping: this.#stop.signal,

@@ -13,6 +13,7 @@ import { docsPage } from "./openapi/docs-page";
 import { openApiRoutes } from "./openapi/openapi-routes";
 import { tellServiceMode } from "./proxy-stone/service-mode";
 import { listenHttp, type BoundPort } from "./listen-http";
+import { metricsRoutes } from "./metrics/metrics-routes";
 
 export type { GatewayConfig, GatewayParts } from "./gateway-parts";
 
@@ -41,6 +42,7 @@ export class Gateway {
     void this.app.register(healthRoutes(parts));
     void this.app.register(callRoutes(parts));
     void this.app.register(clusterApi(parts), { prefix: CLUSTER_PREFIX });
+    void this.app.register(metricsRoutes(parts));
     void this.app.register(piccoloApi(parts), { prefix: PICCOLO_PREFIX });
     void this.app.register(dashboardRoutes(parts));
     void this.app.register(openApiRoutes(parts));

@@ -1,6 +1,6 @@
 import { createPolicyRegistry } from "../balancing/policy-registry";
 import type { BalancingPolicy } from "../balancing/picker";
-import { Director, type DirectorConfig } from "../director/director";
+import { Director, type DirectorConfig, type DirectorParts } from "../director/director";
 import { membershipDefaults } from "../membership/membership-options";
 import type { Store } from "../store/store";
 import { openCapacity } from "../wire/capacity-stream";
@@ -13,13 +13,15 @@ export const HEARTBEAT_MS = 1_000;
 export interface DirectorOptions extends Partial<DirectorConfig> {
   /** Of one's own, besides ours. */
   readonly policies?: Readonly<Record<string, BalancingPolicy>>;
+  readonly onServing?: DirectorParts["onServing"];
+  readonly face?: DirectorParts["face"];
 }
 
 /** A director at `name`:61000, real but for its surroundings. */
 export function memoryDirector(
   parts: HostParts & { readonly store: Store },
   name: string,
-  { policies = {}, ...options }: DirectorOptions,
+  { policies = {}, onServing, face, ...options }: DirectorOptions,
 ): Director {
   return new Director({
     clock: parts.host.clock,
@@ -54,5 +56,7 @@ export function memoryDirector(
     connectDirector: (address) => parts.connect(address, KEEPALIVE_MS),
     newId: () => parts.newId(),
     loopLagMs: () => 0,
+    face,
+    ...(onServing && { onServing }),
   });
 }
