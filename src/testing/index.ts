@@ -7,7 +7,7 @@ export type { TestDirector, TestMember } from "./test-director";
 export type { Named, TestNetwork } from "./test-network";
 export type { ProcessState, TestProcess } from "./test-process";
 export type { TestStore } from "./test-store";
-export type { ArrivedCall, TestServices, TestWorker, WorkerSurroundings } from "./test-worker";
+export type { ArrivedCall, TestAgentHandler, TestServices, TestWorker, WorkerSurroundings } from "./test-worker";
 export type { Faults as StoreFaults } from "./faulty-store";
 export type { NetworkConditions } from "./network-conditions";
 export type { Clock } from "../core/clock";

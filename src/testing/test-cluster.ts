@@ -9,7 +9,13 @@ import type { NetworkConditions } from "./network-conditions";
 import { TestDirector } from "./test-director";
 import { TestNetwork } from "./test-network";
 import { TestStore } from "./test-store";
-import { TestWorker, type ArrivedCall, type TestServices, type TestWorkerOptions } from "./test-worker";
+import {
+  TestWorker,
+  type ArrivedCall,
+  type TestAgentHandler,
+  type TestServices,
+  type TestWorkerOptions,
+} from "./test-worker";
 
 /** What a test cluster is made of. All may be left out. */
 export interface TestClusterOptions {
@@ -26,6 +32,8 @@ export interface TestClusterOptions {
    * with virtual time and chance. Default: the tasks and the token stream of `heddle worker`.
    */
   readonly services?: TestServices;
+  /** Runs the agents that are placed on the workers (`client.client(AgentServiceDefinition)` assigns them). Default: they take none. */
+  readonly onAgent?: TestAgentHandler;
   /** The FileDescriptorSet of the services: directors know by it which methods are idempotent. */
   readonly descriptors?: Uint8Array;
   /** Calls that one worker runs at once; 0 for no bound. Default 0. */
@@ -143,10 +151,10 @@ export class TestCluster {
     await this.#memory.close();
   }
 
-  #worker(name: string, index: number, { services, descriptors, slots = 0 }: TestClusterOptions): TestWorker {
+  #worker(name: string, index: number, { services, onAgent, descriptors, slots = 0 }: TestClusterOptions): TestWorker {
     const addresses = this.directors.map(({ address }) => address);
     const first = index % addresses.length;
-    const options: TestWorkerOptions = { services, slots, ...(descriptors && { descriptors }) };
+    const options: TestWorkerOptions = { services, onAgent, slots, ...(descriptors && { descriptors }) };
     return new TestWorker(
       {
         cluster: this,

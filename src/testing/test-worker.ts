@@ -2,6 +2,7 @@ import type { MemberEvent } from "../core/attach-messages";
 import type { Clock } from "../core/clock";
 import type { Random } from "../core/random";
 import type { MountedService } from "../rpc/service/service-handlers";
+import type { AgentHandler, PlacedAgent } from "../worker/agents/agent-handler";
 import type { MemoryCluster, RunningWorker, WorkerOptions } from "./memory-cluster";
 import type { TestCluster } from "./test-cluster";
 import { TestProcess } from "./test-process";
@@ -27,8 +28,15 @@ export interface ArrivedCall {
   readonly atMs: number;
 }
 
-export interface TestWorkerOptions extends Omit<WorkerOptions, "services" | "serves" | "onCall" | "onEvent"> {
+/** Runs agents, as `createWorker` takes it, and is told where. */
+export type TestAgentHandler = (agent: PlacedAgent, on: WorkerSurroundings) => ReturnType<AgentHandler>;
+
+export interface TestWorkerOptions extends Omit<
+  WorkerOptions,
+  "services" | "serves" | "onCall" | "onEvent" | "onAgent"
+> {
   readonly services: TestServices | undefined;
+  readonly onAgent?: TestAgentHandler | undefined;
 }
 
 export interface TestWorkerParts {
@@ -64,12 +72,14 @@ export class TestWorker extends TestProcess {
 
   protected begin(): void {
     const { memory, directors, options, random, arrived } = this.#parts;
-    const { services, ...settings } = options;
+    const { services, onAgent, ...settings } = options;
     const { clock } = memory.network.host(this.name);
-    const given = typeof services === "function" ? services({ name: this.name, clock, random: random() }) : services;
+    const on: WorkerSurroundings = { name: this.name, clock, random: random() };
+    const given = typeof services === "function" ? services(on) : services;
     this.#running = memory.launchWorker(this.name, directors, {
       ...settings,
       ...(given && { services: given, serves: "given" }),
+      ...(onAgent && { onAgent: (agent: PlacedAgent) => onAgent(agent, on) }),
       onCall: (path) => {
         memory.network.note(`arrived ${this.name} ${path}`);
         arrived({ worker: this.name, path, atMs: memory.clock.monotonicMs() });

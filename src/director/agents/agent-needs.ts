@@ -68,6 +68,7 @@ export function unfitReason(record: MemberRecord, needs: AgentNeeds): string {
 /** Why nothing new is placed on the member now, in words; "" when it may be. A standby is taken when nobody else is left. */
 export function closedReason(record: MemberRecord, intent: Intent): string {
   if (record.state !== "alive") return `${record.state}${record.stateReason && `: ${record.stateReason}`}`;
+  if (record.condition !== undefined) return `it reports its condition: ${record.condition}`;
   if (intent.kind === "serving" || intent.kind === "standby") return "";
   return `operator: ${intent.kind}${intent.reason && ` (${intent.reason})`}`;
 }

@@ -13,7 +13,10 @@ export interface PlannedMove {
 interface Holder {
   readonly member: MemberRecord;
   readonly max: number;
+  /** Those that are to stay. */
   count: number;
+  /** Those that are leaving too, until they run elsewhere. */
+  held: number;
   /** Agents that may be moved, by name. */
   readonly movable: AgentRecord[];
 }
@@ -43,13 +46,19 @@ function holdersOf(view: ClusterView, index: AgentIndex): Holder[] {
   });
   return open.map((member) => {
     const names = [...index.of(member.memberId)].sort();
-    const movable = names.map((name) => view.agents.get(name)!).filter((record) => isMovable(record, member.memberId));
-    return { member, max: agentsMaxOf(member), count: names.length, movable };
+    const placed = names.map((name) => view.agents.get(name)!).filter(({ memberId }) => memberId === member.memberId);
+    return {
+      member,
+      max: agentsMaxOf(member),
+      count: placed.length,
+      held: names.length,
+      movable: placed.filter(isMovable),
+    };
   });
 }
 
-function isMovable({ state, memberId, previous, onlyMemberId }: AgentRecord, at: string): boolean {
-  return state === "running" && memberId === at && previous === undefined && onlyMemberId === "";
+function isMovable({ state, previous, onlyMemberId }: AgentRecord): boolean {
+  return state === "running" && previous === undefined && onlyMemberId === "";
 }
 
 function share({ max }: Holder, count: number): number {
@@ -63,13 +72,14 @@ function nextMove(holders: Holder[]): PlannedMove | undefined {
   for (const from of [...emptiest].reverse()) {
     for (const to of emptiest) {
       if (share(from, from.count - 1) < share(to, to.count + 1)) break;
-      if (to.max > 0 && to.count >= to.max) continue;
+      if (to.max > 0 && to.held >= to.max) continue;
       const at = from.movable.findIndex((record) => unfitReason(to.member, record) === "");
       if (at < 0) continue;
       const [record] = from.movable.splice(at, 1);
       const reason = `rebalanced: ${from.member.memberId} has ${from.count} agents, ${to.member.memberId} ${to.count}`;
       from.count -= 1;
       to.count += 1;
+      to.held += 1;
       return { record: record!, to: to.member, reason };
     }
   }

@@ -1,0 +1,68 @@
+import { AgentServiceDefinition, AgentState, type Agent } from "../../src/wire/contract";
+import { Cluster, type Started } from "../support/cluster";
+import { eventually } from "../support/processes";
+
+jest.setTimeout(60_000);
+
+describe("agents on real processes, with two directors on etcd (G-04, G-05)", () => {
+  let cluster: Cluster;
+  const directors: Started[] = [];
+  const workers = new Map<string, Started>();
+
+  beforeAll(async () => {
+    cluster = await Cluster.open("etcd");
+    for (let count = 0; count < 2; count += 1) directors.push(await cluster.director());
+    const labels = ["a", "b"];
+    const started = await Promise.all(labels.map((label) => cluster.worker(label)));
+    labels.forEach((label, index) => workers.set(label, started[index]!));
+    await cluster.whenReady(cluster.connect(), labels);
+  });
+  afterAll(() => cluster.close());
+
+  /** By one director, and no other. */
+  const by = (number: number) =>
+    cluster.connect({ directors: [directors[number]!.address] }).client(AgentServiceDefinition);
+
+  const untilRuns = async (name: string, memberId: string, number = 0): Promise<Agent> => {
+    const client = by(number);
+    let seen: Agent | undefined;
+    await eventually(
+      () => `${name} runs at ${memberId}, not ${seen?.memberId}: ${seen?.reason}`,
+      async () => {
+        seen = (await client.getAgent({ name })).agent;
+        return seen?.state === AgentState.RUNNING && seen.memberId === memberId;
+      },
+    );
+    return seen!;
+  };
+
+  it("assigned at one director, it runs where the other says, with its parameters; killed with -9, its worker loses it to another", async () => {
+    const { agent } = await by(0).assignAgent({ name: "crawler", parameters: new Map([["site", "example.org"]]) });
+    const here = agent!.memberId;
+    const there = here === "a" ? "b" : "a";
+    await untilRuns("crawler", here, 1);
+    await workers.get(here)!.process.whenLogs("🧩 agent crawler begins");
+    expect(workers.get(here)!.process.output).toContain("example.org");
+    await workers.get(here)!.process.kill();
+    const moved = await untilRuns("crawler", there, 1);
+    expect([moved.generation, moved.moves, moved.reason]).toEqual([2n, 1, expect.stringMatching(/was judged dead/)]);
+    await workers.get(there)!.process.whenLogs("🧩 agent crawler begins");
+    workers.set(here, await cluster.worker(here));
+    await cluster.whenReady(cluster.connect(), ["a", "b"]);
+  });
+
+  it("with the leader killed too, the director that is left moves the agents of a worker that dies after it", async () => {
+    const client = cluster.connect({ directors: [directors[0]!.address] });
+    const { directorId } = await client.director.getLeader({});
+    const { directors: all } = await client.director.getTopology({});
+    const leading = all.find((director) => director.directorId === directorId)!.address;
+    const number = directors[0]!.address === leading ? 0 : 1;
+    const left = 1 - number;
+    const { agent } = await by(left).assignAgent({ name: "indexer" });
+    await untilRuns("indexer", agent!.memberId, left);
+    await directors[number]!.process.kill();
+    await workers.get(agent!.memberId)!.process.kill();
+    const moved = await untilRuns("indexer", agent!.memberId === "a" ? "b" : "a", left);
+    expect(moved.moves).toBe(1);
+  });
+});
