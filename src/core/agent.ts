@@ -53,7 +53,7 @@ export interface AgentRecord extends AgentNeeds {
   readonly reason: string;
   /** Where it is; "" while it is pending. */
   readonly memberId: string;
-  /** Rises with every placement; 0 before the first. */
+  /** Rises with every placement, also above those of an earlier agent of the same name: a fencing token. */
   readonly generation: number;
   /** Where it goes on until it runs at `memberId`. */
   readonly previous?: AgentPlace | undefined;

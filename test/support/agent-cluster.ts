@@ -4,8 +4,8 @@ import { MemoryCluster, type RunningDirector, type WorkerOptions } from "../../s
 
 /** What a worker's code was told, and what runs there now. */
 export class AgentCode {
-  /** "name@generation" of each that was begun, in order. */
-  readonly begun: string[] = [];
+  /** Name and generation of each that was begun, in order. */
+  readonly begun: [string, number][] = [];
   readonly running = new Map<string, PlacedAgent>();
   /** Every agent fails with it while it is set. */
   failWith: string | undefined;
@@ -14,7 +14,7 @@ export class AgentCode {
 
   readonly onAgent = async (agent: PlacedAgent) => {
     const { name, generation } = agent;
-    this.begun.push(`${name}@${generation}`);
+    this.begun.push([name, generation]);
     await this.before;
     if (this.failWith !== undefined) throw new Error(this.failWith);
     this.running.set(name, agent);
@@ -33,6 +33,8 @@ export class AgentCluster {
   readonly memory: MemoryCluster;
   readonly #code = new Map<string, AgentCode>();
   readonly #directors: RunningDirector[] = [];
+  /** By agent: the generation before its first. */
+  readonly #generations = new Map<string, number>();
 
   private constructor(memory: MemoryCluster) {
     this.memory = memory;
@@ -60,6 +62,16 @@ export class AgentCluster {
     return this.#code.get(name)!;
   }
 
+  /** What a worker was told to run, in order: "a@2" for the second placement of a. */
+  begun(worker: string): string[] {
+    return this.code(worker).begun.map(([name, generation]) => `${name}@${this.placement(name, generation)}`);
+  }
+
+  /** Which placement of the agent this is, from 1. */
+  placement(name: string, generation: number | bigint): number {
+    return Number(generation) - (this.#generations.get(name) ?? 0);
+  }
+
   async worker(name: string, options: WorkerOptions = {}, directors = ["director-1:61000"]) {
     const code = new AgentCode();
     this.#code.set(name, code);
@@ -73,6 +85,8 @@ export class AgentCluster {
 
   async assign(name: string, wish: Wish = {}, at = this.first): Promise<Agent & { readonly created: boolean }> {
     const { agent, created } = await this.memory.outcome(at.agents.assignAgent({ name, ...wish }));
+    const isPlaced = agent!.memberId !== "";
+    if (created) this.#generations.set(name, Number(agent!.generation) - (isPlaced ? 1 : 0));
     return { ...agent!, created };
   }
 

@@ -57,7 +57,10 @@ export interface Agent {
   reason: string;
   /** Where it is; "" while it is pending. */
   memberId: string;
-  /** Rises with every placement. A worker that still has an older one stops it. */
+  /**
+   * Rises with every placement, also above those of an earlier agent of this name: a fencing token. A worker that still has an older one
+   * stops it.
+   */
   generation: bigint;
   createdAtUnixMs: bigint;
   /** Of the latest placement; 0 before the first. */

@@ -124,7 +124,8 @@ async function assign(
       state: "pending",
       reason: "",
       memberId: "",
-      generation: known?.generation ?? 0,
+      // Above those of an earlier agent of this name: each of its placements was a write.
+      generation: Math.max(known?.generation ?? 0, view.revision),
       createdAtUnixMs: nowUnixMs,
       assignedAtUnixMs: 0,
       moves: 0,

@@ -41,7 +41,7 @@ export function goWrapperNode(node: Node, nowUnixMs: number) {
     port: node.port,
     role: roleOf(node),
     status: statusOf(node),
-    max_agents: node.slots,
+    max_agents: node.agentsMax,
     active_agents: active,
     cpu_usage: percent(node.load.cpuRatio),
     memory_usage: percent(node.load.memoryRatio),
@@ -49,7 +49,7 @@ export function goWrapperNode(node: Node, nowUnixMs: number) {
     load_average: node.load.loadAverage,
     healthy: isHealthy(node),
     services: node.services,
-    capacity: node.slots === 0 ? null : Math.max(0, node.slots - active),
+    capacity: node.agentsMax === 0 ? null : Math.max(0, node.agentsMax - active),
     uptime: isGone(node) ? 0 : Math.max(0, Math.floor((nowUnixMs - node.joinedAtUnixMs) / 1_000)),
     last_seen: isoTime(node.lastSeenUnixMs),
   };

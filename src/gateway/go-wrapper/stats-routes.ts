@@ -52,8 +52,8 @@ function nodeFigures(nodes: readonly Node[]) {
   const withStatus = (status: string) => nodes.filter((node) => statusOf(node) === status);
   const members = nodes.filter(({ kind }) => kind === "member");
   const online = members.filter((node) => statusOf(node) === "online");
-  const bounded = online.filter(({ slots }) => slots > 0);
-  const capacity = sum(bounded.map(({ slots }) => slots));
+  const bounded = online.filter(({ agentsMax }) => agentsMax > 0);
+  const capacity = sum(bounded.map(({ agentsMax }) => agentsMax));
   const used = sum(bounded.map(activeAgents));
   const roles: Record<string, number> = {};
   for (const node of nodes) roles[roleOf(node)] = (roles[roleOf(node)] ?? 0) + 1;

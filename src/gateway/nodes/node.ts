@@ -49,6 +49,8 @@ export interface Node {
   readonly labels: Readonly<Record<string, string>>;
   /** Calls at once; 0 for no bound. */
   readonly slots: number;
+  /** Agents it takes at most; 0 for no bound. */
+  readonly agentsMax: number;
   /** Agents that are placed on it. */
   readonly agents: number;
   readonly load: Load;
@@ -82,6 +84,7 @@ export function nodeOfMember(member: WireMember, agents: number): Node {
     services: [...member.services, ...servicesOf(tags)],
     labels: labelsOf(tags),
     slots: member.slots,
+    agentsMax: member.agentsMax,
     agents,
     load: loadFromWire(member.load),
     resources: resourcesFromWire(member.resources),
@@ -112,6 +115,7 @@ export function nodeOfDirector(director: DirectorInfo, nowUnixMs: number, respon
     services: [],
     labels: {},
     slots: 0,
+    agentsMax: 0,
     agents: 0,
     load: NO_LOAD,
     resources: NO_RESOURCES,

@@ -1,5 +1,5 @@
 import { rawDefinition, service } from "../../../src/api/worker";
-import { ComputeServiceDefinition } from "../../../src/wire/contract";
+import { AgentServiceDefinition, ComputeServiceDefinition } from "../../../src/wire/contract";
 import {
   ClusterAssertionError,
   createTestCluster,
@@ -51,6 +51,18 @@ describe("A test cluster", () => {
     const startedMs = cluster.nowMs;
     expect(Buffer.from(await cluster.outcome(client.wait(Buffer.alloc(0)))).toString()).toMatch(/^worker-[12]$/);
     expect(cluster.nowMs - startedMs).toBeGreaterThanOrEqual(5_000);
+  });
+
+  it("runs agents on its workers, told where, and moves those of a worker that is killed", async () => {
+    const begun: string[] = [];
+    await open({ onAgent: ({ name }, on) => void begun.push(`${name} on ${on.name}`) });
+    const agents = cluster.client().client(AgentServiceDefinition);
+    const { agent } = await cluster.outcome(agents.assignAgent({ name: "crawler" }));
+    const here = agent!.memberId;
+    await cluster.until("it runs", () => begun.length === 1);
+    await cluster.worker(here).kill();
+    await cluster.until("it runs elsewhere", () => begun.length === 2);
+    expect(begun).toEqual([`crawler on ${here}`, `crawler on ${here === "worker-1" ? "worker-2" : "worker-1"}`]);
   });
 
   it("kills a worker in the middle of a call, which goes on at another one", async () => {
