@@ -14,6 +14,8 @@ INTEROP ?=
 # How long make chaos breaks things, and which of them: KINDS="worker SIGKILL,director SIGSTOP". SEED=n replays a run.
 MINUTES ?= 5
 KINDS ?=
+# How much make fuzz-rest asks.
+REQUESTS ?= 10000
 # Of the simulator: how many seeds, and from which.
 SEEDS ?= 1000
 FIRST ?= 1
@@ -144,6 +146,10 @@ fuzz-http2: install ## Feed the HTTP/2 engine with hostile bytes (SECONDS=60, SE
 .PHONY: fuzz-rpc
 fuzz-rpc: install ## Feed both ends of gRPC with hostile messages and metadata (SECONDS=60, SEED=n to replay)
 	@$(BIN)/tsx scripts/fuzz-rpc.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: fuzz-rest
+fuzz-rest: install ## Ask a director for everything that its OpenAPI document has, rightly and wrongly (REQUESTS=10000, SEED=n to replay)
+	@$(BIN)/tsx scripts/fuzz-rest.ts --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: simulate
 simulate: build ## Simulate whole clusters on bad days and check what must always be so (SEEDS=1000, SEED=n or SCENARIO=file to replay)

@@ -8,7 +8,7 @@ export interface HttpDirector {
   readonly url: string;
   readonly port: number;
   /** Lines of its log that are errors. */
-  readonly errors: readonly string[];
+  readonly errors: string[];
 }
 
 /** @param env - beside what gives it free ports and no disk */
