@@ -33,6 +33,9 @@ const BRACKET_CLOSE = 0x5d;
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 
+/** As deep as a message may be nested (protobuf's own limit), which also is what the recursions after this can bear. */
+const DEPTH_MAX = 100;
+
 /** Keys of an object that are compared one by one. From then on they are kept in a set. */
 const COMPARED_MAX = 8;
 
@@ -40,6 +43,11 @@ const COMPARED_MAX = 8;
 function checkKeys(text: string): void {
   // Of each array or object that is open; undefined for an array.
   const open: (SeenKeys | undefined)[] = [];
+  const enter = (inner: SeenKeys | undefined) => {
+    if (open.length === DEPTH_MAX) throw new Error(`it is nested more than ${DEPTH_MAX} deep: send it flatter`);
+    open.push(keys);
+    keys = inner;
+  };
   let keys: SeenKeys | undefined;
   let isKeyNext = false;
   for (let index = 0; index < text.length; index += 1) {
@@ -57,13 +65,11 @@ function checkKeys(text: string): void {
         isKeyNext = keys !== undefined;
         break;
       case BRACE_OPEN:
-        open.push(keys);
-        keys = new SeenKeys();
+        enter(new SeenKeys());
         isKeyNext = true;
         break;
       case BRACKET_OPEN:
-        open.push(keys);
-        keys = undefined;
+        enter(undefined);
         isKeyNext = false;
         break;
       case BRACE_CLOSE:

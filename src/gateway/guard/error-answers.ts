@@ -7,6 +7,9 @@ import type { Logger } from "../../core/logger";
 import { errorAnswer, rawErrorAnswer } from "./error-answer";
 import { SECURITY_HEADERS } from "./security-headers";
 
+/** Of what Fastify says of a request; some of it has the request's path. */
+const MESSAGE_CHARACTERS_MAX = 500;
+
 /** Errors for which no API has a form of its own: one shape, nothing from within. Of what is not there, ../rpc/unknown-path.ts speaks. */
 export function answerErrors(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply, logger));
@@ -16,12 +19,18 @@ export function answerErrors(app: FastifyInstance, logger: Logger): void {
 export function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
   const { statusCode = 500 } = error;
   if (statusCode >= 400 && statusCode < 500) {
-    void reply.code(statusCode).send(errorAnswer(statusCode, messageOf(error)));
+    sendErrorAnswer(reply, statusCode, messageOf(error).slice(0, MESSAGE_CHARACTERS_MAX));
     return;
   }
   const route = request.routeOptions.url ?? "(no route)";
   logger.error(`HTTP ${request.method} ${route} failed: ${error.stack ?? messageOf(error)}`);
-  void reply.code(500).send(errorAnswer(500, "this is a fault of the director: its log says more"));
+  sendErrorAnswer(reply, 500, "this is a fault of the director: its log says more");
+}
+
+/** In text, because a route of an API that has a form of its own would make that of it. */
+export function sendErrorAnswer(reply: FastifyReply, statusCode: number, message: string): void {
+  const text = JSON.stringify(errorAnswer(statusCode, message));
+  void reply.code(statusCode).type("application/json; charset=utf-8").send(text);
 }
 
 /** For what is no HTTP request, or none that came in time: nothing above the socket saw it. */

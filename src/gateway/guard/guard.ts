@@ -6,8 +6,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Clock } from "../../core/clock";
 import type { Logger } from "../../core/logger";
 import { Admission, type Admitted } from "./admission";
-import { errorAnswer } from "./error-answer";
-import { answerBadConnection, answerErrors, sendError } from "./error-answers";
+import { answerBadConnection, answerErrors, sendError, sendErrorAnswer } from "./error-answers";
 import { isForeignPage } from "./foreign-page";
 import type { GuardConfig } from "./guard-config";
 import { HostNames } from "./host-names";
@@ -139,7 +138,7 @@ const HOST_CHARACTERS_MAX = 260;
 function refuse(reply: FastifyReply, statusCode: number, message: string): void {
   if (reply.sent) return;
   if (statusCode === 503) void reply.header("retry-after", RETRY_AFTER_SECONDS);
-  void reply.code(statusCode).header("connection", "close").send(errorAnswer(statusCode, message));
+  sendErrorAnswer(reply.header("connection", "close"), statusCode, message);
 }
 
 function hasBody(headers: IncomingHttpHeaders): boolean {

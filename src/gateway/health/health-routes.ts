@@ -1,8 +1,17 @@
-import type { FastifyPluginCallback } from "fastify";
+import type {} from "@fastify/swagger";
+import type { FastifyPluginCallback, RouteShorthandOptions } from "fastify";
 
 import type { GatewayParts } from "../gateway-parts";
 
-const ALWAYS = { config: { answeredAlways: true } };
+const STATUS = { type: "object", required: ["status"], properties: { status: { type: "string" } } } as const;
+
+/** @param failed - what the other answer is */
+function route(summary: string, failed: Readonly<Record<string, unknown>> = {}): RouteShorthandOptions {
+  return {
+    schema: { tags: ["Health"], summary, response: { 200: STATUS, ...failed } },
+    config: { answeredAlways: true },
+  };
+}
 
 /**
  * For load balancers and orchestrators: `/healthz` answers while the process does, `/readyz` only while it takes calls, so that whoever
@@ -10,8 +19,8 @@ const ALWAYS = { config: { answeredAlways: true } };
  */
 export function healthRoutes({ isServing }: Pick<GatewayParts, "isServing">): FastifyPluginCallback {
   return (app, _options, done) => {
-    app.get("/healthz", ALWAYS, () => ({ status: "ok" }));
-    app.get("/readyz", ALWAYS, (_request, reply) => {
+    app.get("/healthz", route("Whether the process answers"), () => ({ status: "ok" }));
+    app.get("/readyz", route("Whether the director takes calls", { 503: STATUS }), (_request, reply) => {
       if (isServing()) return { status: "ready" };
       return reply.code(503).send({ status: "draining" });
     });

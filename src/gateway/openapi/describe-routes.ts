@@ -7,6 +7,8 @@ export function describeRoutes(
   { version, clusterName }: { version: string; clusterName: string },
 ): void {
   void app.register(swagger, {
+    // Pages and what belongs to them have no tag, and are no API.
+    hideUntagged: true,
     openapi: {
       openapi: "3.1.0",
       info: {

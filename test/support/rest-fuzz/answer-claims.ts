@@ -5,6 +5,8 @@ import type { Target } from "./fuzz-request";
 type Check = ReturnType<ReturnType<typeof jsonSchemaValidator>["compile"]>;
 
 const BASE = "openapi.json";
+const ERROR = { $ref: "#/components/schemas/Error" };
+const OF_GUARD: ReadonlySet<number> = new Set([400, 403, 404, 408, 413, 414, 415, 421, 503]);
 
 /** What an answer must be, whatever was asked. */
 export class AnswerClaims {
@@ -32,7 +34,10 @@ export class AnswerClaims {
         return "it says that it is JSON, and is not";
       }
       const schema = response?.content?.["application/json"]?.schema;
-      return schema === undefined ? undefined : this.#mismatch(schema, value);
+      if (schema === undefined) return undefined;
+      const mismatch = this.#mismatch(schema, value);
+      // What the guard says is in a form of its own, before any API has a word.
+      return OF_GUARD.has(status) && this.#mismatch(ERROR, value) === undefined ? undefined : mismatch;
     }
     if (status >= 400 && status !== 404 && type === "") return "an error without a body";
     return undefined;
