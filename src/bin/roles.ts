@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Roles } from "../cli/program";
 import type * as AttachRole from "./attach-role";
 import type * as ClientRole from "./client-role";
+import type * as RunDev from "./dev/run-dev";
 import type * as DirectorRole from "./director-role";
 import type * as Operate from "./operate";
 import type * as ProcessScreen from "./process-screen";
@@ -13,6 +14,7 @@ const loadDirector = () => require("./director-role") as typeof DirectorRole;
 const loadWorker = () => require("./worker-role") as typeof WorkerRole;
 const loadAttachment = () => require("./attach-role") as typeof AttachRole;
 const loadClient = () => require("./client-role") as typeof ClientRole;
+const loadDev = () => require("./dev/run-dev") as typeof RunDev;
 const loadOperate = () => require("./operate") as typeof Operate;
 const loadScreen = () => require("./process-screen") as typeof ProcessScreen;
 
@@ -22,6 +24,7 @@ export const ROLES: Roles = {
   worker: (env, proto) => loadWorker().runWorker(env, proto ? { kind: "proto", proto } : { kind: "default" }),
   attach: (env, target) => loadAttachment().runAttachment(env, target),
   client: (env) => loadClient().runClient(env),
+  dev: (env, options) => loadDev().runDev(env, options),
   terminal: processTerminal(),
   operate: (env, action, options) => loadOperate().operate(env, action, options),
   calls: {

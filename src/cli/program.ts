@@ -4,6 +4,7 @@ import type { Environment } from "../config/setting";
 import { addCallCommands } from "./call-commands";
 import { addAssignmentsCommands } from "./assignments-commands";
 import { addClusterCommands } from "./cluster-commands";
+import { addDevCommand } from "./dev-command";
 import { addNodesCommands } from "./nodes-commands";
 import { OperatorCommands } from "./operator-commands";
 import { addRoleCommands } from "./role-commands";
@@ -26,6 +27,7 @@ export function heddleProgram(roles: Roles, env: Environment, version: string, d
   const operator = new OperatorCommands({ operate: roles.operate, env, done });
 
   addRoleCommands(program, roles, env, done);
+  addDevCommand(program, (settings, options) => roles.dev(settings, options), env, done);
   addClusterCommands(program, operator);
   addNodesCommands(program, operator);
   addCallCommands(program, operator, roles.calls);

@@ -1,5 +1,6 @@
 import type { Environment } from "../config/setting";
 import type { CallTools } from "./call-tools";
+import type { DevOptions } from "./dev-options";
 import type { Operate } from "./operator-commands";
 import type { Terminal } from "./terminal";
 
@@ -25,6 +26,7 @@ export interface Roles {
   worker(env: Environment, proto: ProtoWorker | undefined): Promise<number>;
   client(env: Environment): Promise<number>;
   attach(env: Environment, target: AttachTarget): Promise<number>;
+  dev(env: Environment, options: DevOptions): Promise<number>;
   /** Runs a command of an operator, which asks something of the cluster and ends. */
   operate: Operate;
   calls: CallTools;

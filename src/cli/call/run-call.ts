@@ -34,6 +34,9 @@ export async function runCall(parts: OperatorParts, tools: CallTools, request: C
     }
     const method = await contracts.method(target);
     if (request.describe) return describeMethod(method, terminal, json);
+    if (method.requestStream && request.data === undefined && tools.inputIsTerminal) {
+      terminal.err("Type requests as JSON, one after the other; Ctrl-D ends them.");
+    }
     const worker = request.worker === undefined ? undefined : await resolveNode(parts, request.worker);
     return await callMethod(parts, method, {
       ...request,
