@@ -93,7 +93,7 @@ function message(bytes: Uint8Array, fields: Fields): Record<string, JsonValue> {
 
 function valueOf(bytes: Uint8Array, kind: Kind): JsonValue {
   if (kind === "text") return Buffer.from(bytes).toString("utf8");
-  if (kind === "duration") return toJson(DurationSchema, fromBinary(DurationSchema, bytes)) as JsonValue;
+  if (kind === "duration") return toJson(DurationSchema, fromBinary(DurationSchema, bytes));
   if (kind !== "texts") return message(bytes, kind);
   const { key = "", value = "" } = message(bytes, { [MAP_KEY]: ["key", "text"], [MAP_VALUE]: ["value", "text"] });
   return { [String(key)]: value };

@@ -1,31 +1,30 @@
-import { ServerReflectionRequest, ServerReflectionResponse } from "../../generated/grpc/reflection/v1/reflection";
-import { MessageQueue } from "../core/message-queue";
+import { ServerReflectionDefinition } from "../../generated/grpc/reflection/v1/reflection";
 import { FabricError } from "../core/errors";
-import { rawDefinition } from "../rpc/service/raw-definition";
+import { MessageQueue } from "../core/message-queue";
+import type { RequestInput } from "../rpc/service/service-definition";
 import type { TypedClient } from "../rpc/service/typed-client";
 import type { ReflectionAnswer, ReflectionDialogue, ReflectionRequest } from "./reflection-client";
 
-/** Reflection v1, for a client whose messages are bytes. */
-export const REFLECTION_DEFINITION = rawDefinition("grpc.reflection.v1.ServerReflection", {
-  serverReflectionInfo: { requestStream: true, responseStream: true },
-});
+export { ServerReflectionDefinition };
+
+type Question = RequestInput<ServerReflectionDefinition["methods"]["serverReflectionInfo"]>;
 
 /** A dialogue over any client's calls, for which reflection is a service like others. Rejects with what the call failed with. */
 export function reflectionOver(
-  client: TypedClient<typeof REFLECTION_DEFINITION>,
+  client: TypedClient<ServerReflectionDefinition>,
   options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
 ): ReflectionDialogue {
-  const requests = new MessageQueue<Uint8Array>();
-  const answers = client.serverReflectionInfo(requests, options)[Symbol.asyncIterator]();
+  const questions = new MessageQueue<Question>();
+  const answers = client.serverReflectionInfo(questions, options)[Symbol.asyncIterator]();
   return {
     ask: async (messageRequest: ReflectionRequest): Promise<ReflectionAnswer> => {
-      requests.push(ServerReflectionRequest.encode({ host: "", messageRequest }).finish());
-      const { done, value } = await answers.next();
-      if (done) throw new FabricError("REMOTE", "the reflection stream ended early");
-      return ServerReflectionResponse.decode(value).messageResponse;
+      questions.push({ host: "", messageRequest });
+      const next = await answers.next();
+      if (next.done === true) throw new FabricError("REMOTE", "the reflection stream ended early");
+      return next.value.messageResponse;
     },
     close: () => {
-      requests.end();
+      questions.end();
       void answers.return?.().catch(() => {
         // It is over either way.
       });

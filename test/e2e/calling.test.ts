@@ -35,11 +35,9 @@ describe("heddle call and heddle bench", () => {
   };
 
   /** The same from a shell, which can give input. */
-  const shell = async (line: string): Promise<Ended> => {
+  const shell = (line: string): Promise<RunningProcess> => {
     const env = { DIRECTOR_ADDR: director.address, HEDDLE: `${process.execPath} ${HEDDLE}` };
-    const running = await cluster.processes.spawn("sh", { args: ["-c", line], env });
-    const exit = await running.whenExited();
-    return { ...exit, out: running.output };
+    return cluster.processes.spawn("sh", { args: ["-c", line], env });
   };
 
   it("calls a method by the contract of the workers, through the director and straight, and says who answered", async () => {
@@ -57,25 +55,24 @@ describe("heddle call and heddle bench", () => {
   });
 
   it("sends what comes in on standard input, and prints each answer of a stream on a line", async () => {
-    const { code, out } = await shell(
+    const running = await shell(
       `printf '{"prompt": "hi",\\n "maxTokens": "3", "tokenIntervalMs": 1}' | $HEDDLE call InferenceService/Generate`,
     );
-    expect(code).toBe(0);
-    const answers = out.split("\n").map((line) => JSON.parse(line) as Record<string, { sequence?: string }>);
+    expect(await running.whenExited()).toMatchObject({ code: 0 });
+    const answers = running.lines.map((line) => JSON.parse(line) as Record<string, { sequence?: string }>);
     expect(answers.map((answer) => Object.keys(answer)[0])).toEqual(["connected", "token", "token", "token", "done"]);
     expect(answers.slice(1, 4).map(({ token }) => token?.sequence)).toEqual(["1", "2", "3"]);
   });
 
-  it("answers of a conversation are printed while its input is open", async () => {
-    const running = await cluster.processes.spawn("sh", {
-      args: [
-        "-c",
-        `{ echo '{"prompt": "hi", "tokenIntervalMs": 5}'; sleep 60; } | $HEDDLE call InferenceService/Generate`,
-      ],
-      env: { DIRECTOR_ADDR: director.address, HEDDLE: `${process.execPath} ${HEDDLE}` },
-    });
-    await running.whenLogs(/"sequence":"3"/);
-    await running.kill();
+  it("answers of a conversation are printed while its input is open, and Ctrl-C ends it", async () => {
+    // The program itself holds the other end of its input, so that never ends.
+    const running = await shell(
+      `mkfifo in && exec 3<>in && echo '{"prompt": "hi"}' >&3 && exec $HEDDLE call InferenceService/Generate <in`,
+    );
+    await running.whenLogs(/"sequence":"2"/);
+    running.signal("SIGINT");
+    expect(await running.whenExited()).toMatchObject({ code: 130 });
+    expect(running.lines.at(-1)).toMatch(/^Cancelled after \d+ messages\.$/);
   });
 
   it("lists what can be called, and describes a method with a request to fill in", async () => {
@@ -94,34 +91,16 @@ describe("heddle call and heddle bench", () => {
   });
 
   it.each([
-    [["call", "ComputeServce/Execute", "{}"], 3, /did you mean heddle\.compute\.v1\.ComputeService\?/],
-    [["call", "ComputeService/Exekute", "{}"], 3, /did you mean Execute\?\nTry: heddle call .*ComputeService\/Execute/],
     [
       ["call", "ComputeService/Execute", '{"taks": "echo"}'],
       2,
       /taks.*unknown field[^]*Try: heddle call .* --describe/,
     ],
-    [["call", "ComputeService/Execute", "{"], 2, /the request is not right/],
-    [["call", "ComputeService/Execute", "@nowhere.json"], 2, /cannot be read: ENOENT/],
-    [["call", "ComputeService/Execute", '{"task": "nope"}'], 3, /^NOT_FOUND: there is no task "nope"/],
-    [["call", "ComputeService/Execute", '{"task": "fail"}'], 1, /^INTERNAL: this task always fails/],
-    [
-      ["call", "ComputeService/Execute", '{"task": "sleep", "parameters": {"ms": "5000"}}', "--timeout", "200ms"],
-      5,
-      /^DEADLINE_EXCEEDED/,
-    ],
-    [
-      ["call", "ComputeService/Execute", "{}", "--match", "zone=c"],
-      1,
-      /^UNAVAILABLE: .*zone=c[^]*Try: heddle explain heddle\.compute\.v1\.ComputeService\/Execute --match zone=c/,
-    ],
-    [["call", "ComputeService/Execute", "{}", "--worker", "w9"], 3, /w9/],
-    [["call", "ComputeService/Execute", "{}", "--metadata", "nocolon"], 2, /--metadata is "nocolon": use key:value/],
-    [["bench", "ComputeService/Execute", "--rate", "0"], 2, /--rate/],
+    [["call", "ComputeService/Execute", '{"task": "nope"}'], 3, /^NOT_FOUND: there is no task "nope"[^]*Try: /],
+    [["bench", "ComputeService/Execute", "--rate", "0"], 2, /--rate[^]*Try: heddle bench --help/],
   ] as const)("heddle %j ends with %i and says what to try", async (args, code, words) => {
     const ended = await run(...args);
     expect([ended.code, ended.out]).toEqual([code, expect.stringMatching(words)]);
-    expect(ended.out).toMatch(/Try: /);
   });
 
   it("measures a closed loop, and tells who answered and what failed", async () => {
@@ -209,8 +188,8 @@ describe("heddle dev", () => {
     const env = { DIRECTOR_ADDR: "127.0.0.1:0", HEDDLE_HTTP_ADDR: "127.0.0.1:0" };
     const dev = await cluster.processes.heddle("heddle", { args, env });
     await dev.whenLogs("Ctrl-C stops all.");
-    const [, address = ""] = /director +(\S+)/.exec(dev.output) ?? [];
-    const [, url = ""] = /dashboard +(\S+)/.exec(dev.output) ?? [];
+    const [, address = ""] = /^ +director +(\S+)$/m.exec(dev.output) ?? [];
+    const [, url = ""] = /^ +dashboard +(\S+)$/m.exec(dev.output) ?? [];
     expect(dev.output).toMatch(/workers +2 of 2: \.\/hello\.js/);
     expect(dev.output).toContain(`heddle call Hello/Say '{"name":""}' --directors ${address}`);
     expect((await fetch(`${url}healthz`)).status).toBe(200);

@@ -75,7 +75,7 @@ function boundsFor(histogram: LatencyHistogram): number[] {
     0,
     bounds.findIndex((bound) => bound >= histogram.minMs),
   );
-  const last = bounds.findIndex((bound) => bound >= histogram.maxMs * 1.01);
+  const last = bounds.findIndex((bound) => bound >= histogram.maxMs);
   const chosen = bounds.slice(first, last === -1 ? undefined : last + 1);
   // The first then has all that took less.
   return chosen.length > HISTOGRAM_LINES ? chosen.slice(-HISTOGRAM_LINES) : chosen;

@@ -49,7 +49,7 @@ export class LatencyHistogram {
     let seen = 0;
     for (let index = 0; index < this.#counts.length; index += 1) {
       seen += this.#counts[index]!;
-      if (seen >= rank && this.#count > 0) return Math.max(this.minMs, Math.min(this.#maxMs, middleMs(index)));
+      if (seen >= rank && this.#count > 0) return Math.max(this.minMs, Math.min(this.#maxMs, edgeMs(index, 0.5)));
     }
     return 0;
   }
@@ -58,15 +58,16 @@ export class LatencyHistogram {
   between(fromMs: number, toMs: number): number {
     let sum = 0;
     for (let index = 0; index < this.#counts.length; index += 1) {
-      const atMs = middleMs(index);
-      if (atMs > fromMs && atMs <= toMs) sum += this.#counts[index]!;
+      const beginMs = edgeMs(index, 0);
+      if (beginMs > fromMs && beginMs <= toMs) sum += this.#counts[index]!;
     }
     return sum;
   }
 }
 
-function middleMs(index: number): number {
+/** Where a bucket begins, or a share of the way through it. */
+function edgeMs(index: number, part: number): number {
   const octave = Math.floor(index / BUCKETS_PER_OCTAVE);
-  const share = ((index % BUCKETS_PER_OCTAVE) + 0.5) / BUCKETS_PER_OCTAVE;
+  const share = ((index % BUCKETS_PER_OCTAVE) + part) / BUCKETS_PER_OCTAVE;
   return (2 ** octave * (1 + share)) / 1_000;
 }

@@ -85,8 +85,7 @@ async function callOf(
       onTrailers: (trailers: typeof metadata) => (worker = trailers.text(HEDDLE_KEYS.worker) ?? ""),
     };
     try {
-      for await (const _bytes of caller(method.requestStream ? streamed(requests) : requests[0]!, options))
-        answers += 1;
+      for await (const _ of caller(method.requestStream ? streamed(requests) : requests[0]!, options)) answers += 1;
       return { failure: "", message: "", worker, answers };
     } catch (error) {
       const { code, statusName } = asFabricError(error, "REMOTE");
@@ -96,7 +95,6 @@ async function callOf(
   };
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream, of what is here already
 async function* streamed(requests: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* requests;
 }

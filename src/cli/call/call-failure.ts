@@ -1,4 +1,4 @@
-import { FabricError } from "../../core/errors";
+import type { FabricError } from "../../core/errors";
 import { Status, type Status as StatusCode } from "../../core/status";
 import type { CallMetadata } from "../../core/call-metadata";
 import { errorDetails, STATUS_DETAILS_KEY } from "../../wire/error-details";

@@ -1,6 +1,7 @@
 import type { Acceptance } from "../../core/call";
 import type { CallMetadata } from "../../core/call-metadata";
-import { asFabricError, FabricError, messageOf } from "../../core/errors";
+import type { FabricError } from "../../core/errors";
+import { asFabricError, messageOf } from "../../core/errors";
 import { HEDDLE_KEYS } from "../../core/heddle-metadata";
 import { rawDefinition } from "../../rpc/service/raw-definition";
 import type { CallOptions } from "../../rpc/service/typed-client";

@@ -2,7 +2,7 @@ import { nearestName } from "../../core/nearest-name";
 import { DescriptorSet } from "../../wire/descriptor-set";
 import { JsonCodecs, type MethodJson } from "../../wire/json-codec";
 import { describeServices, listServices, type ReflectionDialogue } from "../../wire/reflection-client";
-import { REFLECTION_DEFINITION, reflectionOver } from "../../wire/reflection-dialogue";
+import { reflectionOver, ServerReflectionDefinition } from "../../wire/reflection-dialogue";
 import type { OperatorParts } from "../operator";
 import { CommandError, EXIT } from "../terminal";
 
@@ -27,7 +27,7 @@ export class CallContracts {
   readonly #dialogue: ReflectionDialogue;
 
   constructor({ fabric, timeoutMs, interrupted }: Pick<OperatorParts, "fabric" | "timeoutMs" | "interrupted">) {
-    const client = fabric.atDirector(REFLECTION_DEFINITION);
+    const client = fabric.atDirector(ServerReflectionDefinition);
     this.#dialogue = reflectionOver(client, { timeoutMs, signal: interrupted });
   }
 
