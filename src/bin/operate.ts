@@ -1,3 +1,5 @@
+import { constants } from "node:os";
+
 import { connect } from "../api/client";
 import type { Operate } from "../cli/operator-commands";
 import { reportFailure } from "../cli/report-failure";
@@ -9,6 +11,7 @@ import { processTerminal } from "./process-terminal";
 /** Through whichever director answers. Ctrl-C ends what waits; a second one ends the process. */
 export const operate: Operate = async (env, action, { mode = "proxy" } = {}) => {
   const terminal = processTerminal();
+  endWithReader();
   const interrupt = new AbortController();
   const stopListening = onStopSignal(() => interrupt.abort());
   try {
@@ -26,3 +29,8 @@ export const operate: Operate = async (env, action, { mode = "proxy" } = {}) => 
     stopListening();
   }
 };
+
+/** Where nobody reads any more (`… | head -1`) there is nothing left to do. As a program that SIGPIPE ends. */
+function endWithReader(): void {
+  process.stdout.once("error", () => process.exit(128 + constants.signals.SIGPIPE));
+}

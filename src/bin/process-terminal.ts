@@ -8,7 +8,8 @@ export function processTerminal(noColor = process.env["NO_COLOR"]): Terminal {
     err: (line) => void stderr.write(`${line}\n`),
     coloured: stdout.isTTY && (noColor ?? "") === "",
     get columns() {
-      return stdout.isTTY ? stdout.columns : undefined;
+      // 0 of one that does not say.
+      return (stdout.isTTY && stdout.columns) || undefined;
     },
     ask: process.stdin.isTTY ? askPerson : undefined,
   };

@@ -1,7 +1,8 @@
 import { Argument, type Command } from "commander";
 
 import type { Environment } from "../config/setting";
-import { completing, completionScript, SHELLS, valuesOf, WORDS_COMMAND, type Shell } from "./completion";
+import { completionScript, SHELLS, WORDS_COMMAND, type Shell } from "./completion-scripts";
+import type * as CompletionWords from "./completion-words";
 import type * as DebugBundle from "./debug-bundle";
 import { listOf } from "./list-flag";
 import { EXIT_CODES, type OperatorCommands, type OperatorFlags } from "./operator-commands";
@@ -11,6 +12,7 @@ import type * as TailEvents from "./tail-events";
 
 const loadTail = () => require("./tail-events") as typeof TailEvents;
 const loadDebug = () => require("./debug-bundle") as typeof DebugBundle;
+const loadWords = () => require("./completion-words") as typeof CompletionWords;
 const loadConfig = () => require("./show-config") as typeof ShowConfig;
 
 interface Flags extends OperatorFlags {
@@ -88,6 +90,7 @@ function addCompletionCommands(program: Command, operator: OperatorCommands, { t
     .command(`${WORDS_COMMAND} [words...]`, { hidden: true })
     .description("What the completion scripts ask.")
     .action(async (words: string[], _flags: Flags, command: Command) => {
+      const { completing, valuesOf } = loadWords();
       const { words: candidates, argument } = completing(program, words);
       const begun = words.at(-1) ?? "";
       const print = (values: readonly string[]) => {

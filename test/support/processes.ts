@@ -11,7 +11,7 @@ import { freeze } from "./freeze";
 export const PATIENCE_MS = 20_000;
 
 /** Whether this file is compiled itself or not. */
-const BIN = resolve(__dirname.replace(/\/dist\/test\/support$/, "/test/support"), "../../dist/src/bin");
+export const BIN = resolve(__dirname.replace(/\/dist\/test\/support$/, "/test/support"), "../../dist/src/bin");
 
 export type Environment = Readonly<Record<string, string>>;
 
