@@ -110,7 +110,10 @@ export interface MemberIdentity {
   readonly liveness: { readonly kind: "attached" } | ReportedLiveness;
   /** Only of members without an agent of ours; may change while it lives. */
   readonly condition?: ReportedCondition | undefined;
-  /** Which of the Attach streams of its life this is, from 1; absent or 0 from a member that does not count them. */
+  /**
+   * Which of the Attach streams of its life this is, from 1; absent or 0 from a member that does not count them. Of a member that reports:
+   * how often another director became its home.
+   */
   readonly attachment?: number;
   /** Whether its data address serves heddle.v1.CapacityService. */
   readonly sharesSlots?: boolean;

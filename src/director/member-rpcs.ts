@@ -165,6 +165,8 @@ function identityOf(request: RegisterMemberRequest, clock: Clock): MemberIdentit
     role: request.role || "worker",
     version: "",
     dataKeepalive: false,
+    // Whoever registers anew is well, whatever it said before.
+    condition: undefined,
     liveness: { kind: "reported", ttlMs, deadAfterMs: request.deadAfterMs || 2 * ttlMs },
   };
 }

@@ -4,6 +4,7 @@ import type { Clock } from "../core/clock";
 import { FabricError } from "../core/errors";
 import type { Logger } from "../core/logger";
 import type { Load, MemberIdentity, MemberRecord, ReportedCondition } from "../core/member";
+import { duplicate } from "../membership/attach-rules";
 import type { Store } from "../store/store";
 import type { ClusterView } from "./cluster-view";
 import type { MemberWriter } from "./member-writer";
@@ -35,7 +36,8 @@ const HOME_GONE_MS = 15_000;
 /**
  * Members without an agent of ours, at any director. They hang on no connection, so whoever heard of one last judges it:
  * - H1 a registration is in the store before it is answered.
- * - H2 a report at another director than the member's home makes that director its home. The record says so, and the other lets go.
+ * - H2 a report at another director than the member's home makes that director its home. The record says so, by a higher `attachment`, and
+ *   the other lets go, whatever it wanted to write.
  * - H3 the members of a director that does not come back are taken over by the leader, so that they expire too.
  */
 export class ReportedMembers {
@@ -53,9 +55,13 @@ export class ReportedMembers {
     if (!store.isAvailable()) throw unavailable("the store does not answer: nothing was changed");
     const known = this.#known(identity);
     const memberId = known?.memberId ?? identity.memberId;
+    if (known && options.keepAddress && known.state === "alive" && known.address !== identity.address) {
+      throw duplicate(identity, known);
+    }
     const isTaken = known !== undefined && this.#takeOver(known);
-    const removal = view.removals.get(memberId);
-    const incarnation = Math.max(identity.incarnation, (removal?.incarnation ?? 0) + 1);
+    // Whatever the clock of this director says, it follows what was.
+    const before = Math.max(known?.incarnation ?? 0, view.removals.get(memberId)?.incarnation ?? 0);
+    const incarnation = Math.max(identity.incarnation, before + 1);
     const changes = membership.apply({ kind: "register", identity: { ...identity, incarnation }, ...options });
     for (const change of changes) if (change.kind === "refused") throw change.error;
     if (isTaken) membership.write(memberId);
@@ -130,7 +136,9 @@ export class ReportedMembers {
         `${memberId} is a worker at ${address}, which is ${state}: choose another id`,
       );
     }
-    membership.apply({ kind: "adopt", record });
+    // Later than what its home may still write of it.
+    const attachment = (record.attachment ?? 0) + 1;
+    membership.apply({ kind: "adopt", record: { ...record, attachment } });
     return true;
   }
 

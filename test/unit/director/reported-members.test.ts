@@ -137,6 +137,23 @@ describe("Members without an agent, at directors that share a store", () => {
     expect(well).toMatchObject({ condition: 0, intent: { kind: IntentKind.MAINTENANCE } });
   });
 
+  it("P-04 may say that they are offline to any director", async () => {
+    const second = await cluster.director("director-2");
+    await register(first);
+    await report(second, MemberCondition.OFFLINE);
+    await cluster.clock.advance(1_000);
+    expect([await stateAt(first), await stateAt(second)]).toEqual([MemberState.DEAD, MemberState.DEAD]);
+    expect(await stored()).toMatchObject({ state: "dead", homeDirectorId: "director-2" });
+  });
+
+  it("G-01 are their director's own after a registration that was refused at another", async () => {
+    const second = await cluster.director("director-2");
+    await register(first, { memberId: "node-2" });
+    const moved = { memberId: "node-2", address: "elsewhere:62001", keepAddress: true };
+    await expect(register(second, moved)).rejects.toMatchObject({ code: "DUPLICATE_MEMBER" });
+    expect((await cluster.member(second, "node-2"))?.homeDirectorId).toBe("director-1");
+  });
+
   it("G-01 keep their address against another live one if the caller wants that, at any director", async () => {
     const second = await cluster.director("director-2");
     const fixed = { memberId: "node-2", keepAddress: true };
