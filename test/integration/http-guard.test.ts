@@ -19,7 +19,11 @@ describe("The HTTP port of a director", () => {
   beforeAll(async () => {
     const extra = await freeAddress();
     extraPort = Number(extra.split(":")[1]);
-    http = await httpDirector({ HEDDLE_HTTP_EXTRA_ADDRS: extra, HEDDLE_HTTP_HOSTS: "heddle.example.org" });
+    http = await httpDirector({
+      HEDDLE_HTTP_EXTRA_ADDRS: extra,
+      HEDDLE_HTTP_HOSTS: "heddle.example.org",
+      HEDDLE_HTTP_RECEIVE_TIMEOUT_MS: "500",
+    });
   });
   afterAll(() => http.director.stop({ graceMs: 0 }));
 
@@ -37,7 +41,7 @@ describe("The HTTP port of a director", () => {
   it("answers with 404 in the one shape of errors where nothing is", async () => {
     const answer = await fetch(`${http.url}/nothing?here`);
     expect(answer.status).toBe(404);
-    expect(await answer.json()).toEqual({ code: "not_found", message: expect.stringContaining("GET /nothing:") });
+    expect(await answer.json()).toEqual({ code: "not_found", message: expect.stringContaining("nothing is at GET") });
   });
 
   it.each([["/healthz"], ["/nothing"], ["/%"]])("has the security headers at %s", async (path) => {
@@ -49,6 +53,29 @@ describe("The HTTP port of a director", () => {
       "content-security-policy": expect.stringContaining("frame-ancestors 'none'"),
     });
     expect(headers.get("access-control-allow-origin")).toBeNull();
+  });
+
+  it("cuts the body of a call that does not arrive in time, and no stream of requests", async () => {
+    const stream = await RawHttp.open(http.port);
+    const call = (type: string) =>
+      `POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n`;
+    stream.send(`${call("application/x-ndjson")}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`);
+    const slow = await RawHttp.open(http.port);
+    slow.send(`${call("application/json")}Content-Length: 2\r\n\r\n{`);
+    expect(await slow.ended).toMatch(/^HTTP\/1.1 408 /);
+    stream.send("2\r\n}\n\r\n0\r\n\r\n");
+    expect(await stream.until(/SERVING/)).toMatch(/^HTTP\/1.1 200 /);
+    stream.close();
+  });
+
+  it("takes no call from a page of another origin, and none as plain text", async () => {
+    const url = `${http.url}/heddle.v1.DirectorService/SetBalancing`;
+    const send = (headers: Record<string, string>) =>
+      fetch(url, { method: "POST", headers, body: '{"policy":"round-robin"}' });
+    expect((await send({ ...JSON_TYPE, origin: "http://evil.example" })).status).toBe(403);
+    expect((await send({ "content-type": "text/plain" })).status).toBe(415);
+    const balancing = await fetch(`${http.url}/heddle.v1.DirectorService/GetBalancing`, { method: "POST" });
+    expect(await balancing.json()).toMatchObject({ policy: "least-connections" });
   });
 
   it("says what is wrong with what is no HTTP, and goes on", async () => {

@@ -26,7 +26,10 @@ export function openApiDocument({ routes, methods, commentOf }: DocumentParts): 
   const operations = new RpcOperations(schemas, commentOf);
   const paths: Record<string, Record<string, Operation>> = {};
   for (const method of methods) {
-    paths[`/${method.parent.typeName}/${method.name}`] = { post: operations.post(method) };
+    paths[`/${method.parent.typeName}/${method.name}`] = {
+      ...getOf(operations, method),
+      post: operations.post(method),
+    };
   }
   const services = [...new Set(methods.map(({ parent }) => parent.typeName))];
   return {
@@ -38,6 +41,11 @@ export function openApiDocument({ routes, methods, commentOf }: DocumentParts): 
       schemas: { [ERROR_KEY]: ERROR_SCHEMA, ...routes.components.schemas, ...schemas.components },
     },
   };
+}
+
+function getOf(operations: RpcOperations, method: DescMethod): Record<string, Operation> {
+  const get = operations.get(method);
+  return get === undefined ? {} : { get };
 }
 
 /** Those that the plugins' routes have, in their order. */

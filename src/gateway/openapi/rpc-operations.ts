@@ -1,8 +1,8 @@
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { DescMethod } from "@bufbuild/protobuf";
 
-import { errorResponses } from "./error-schema";
-import type { JsonSchema } from "./json-schema";
+import { ERROR_KEY, errorResponses } from "./error-schema";
+import { schemaRef, type JsonSchema } from "./json-schema";
 import type { CommentOf, MessageSchemas } from "./message-schemas";
 
 /** An OpenAPI operation object. */
@@ -29,8 +29,21 @@ export class RpcOperations {
       operationId: nameOf(method),
       parameters: [TIMEOUT],
       requestBody: isStreamOfRequests(method)
-        ? { description: "A message on each line.", content: lines(schema) }
+        ? { description: "A message on each line, each sent as it comes.", content: lines(schema) }
         : { required: false, description: "No body is an empty message.", content: json(schema) },
+      responses: { "200": this.answer(method), ...errorResponses() },
+    };
+  }
+
+  /** Of `GET` at the same path, for what has no side effects; undefined for all else. */
+  get(method: DescMethod): Operation | undefined {
+    if (method.idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS) return undefined;
+    const content = json(this.#schemas.message(method.input));
+    const message = { name: "message", in: "query", description: "No message is an empty one.", content };
+    return {
+      ...this.about(method),
+      operationId: `${nameOf(method)}.get`,
+      parameters: [message, TIMEOUT],
       responses: { "200": this.answer(method), ...errorResponses() },
     };
   }
@@ -38,13 +51,12 @@ export class RpcOperations {
   /** Name, description and tag, without what depends on how it is reached. */
   about(method: DescMethod): Operation {
     const comment = this.#commentOf(nameOf(method));
-    const idempotency = method.proto.options?.idempotencyLevel ?? MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
     return {
       tags: [method.parent.typeName],
       summary: comment === undefined ? method.name : firstSentence(comment),
       ...(comment === undefined ? {} : { description: comment }),
       ...(method.proto.options?.deprecated === true ? { deprecated: true } : {}),
-      ...(idempotency === MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN ? {} : { "x-idempotent": true }),
+      ...(method.idempotency === MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN ? {} : { "x-idempotent": true }),
     };
   }
 
@@ -53,10 +65,17 @@ export class RpcOperations {
     if (method.methodKind === "unary" || method.methodKind === "client_streaming") {
       return { description: "The answer.", content: json(body) };
     }
+    const line = {
+      oneOf: [
+        { type: "object", required: ["result"], properties: { result: body } },
+        { type: "object", required: ["end"], properties: { end: { type: "object" } } },
+        { type: "object", required: ["error"], properties: { error: schemaRef(ERROR_KEY) } },
+      ],
+    };
     const description =
-      `Messages, one on each line; the last line is the end, an error if it has a code. ` +
-      `With \`Accept: ${SSE}\`, events with the same data.`;
-    return { description, content: { ...lines(body), [SSE]: { schema: { type: "string" } } } };
+      "A message on each line, as `result`; then `end`, or `error`: a stream without either was cut. " +
+      `With \`Accept: ${SSE}\`, an event for each message, then the event \`end\` or \`error\`.`;
+    return { description, content: { ...lines(line), [SSE]: { schema: { type: "string" } } } };
   }
 }
 

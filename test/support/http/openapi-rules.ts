@@ -34,7 +34,9 @@ export interface Parameter {
   readonly name: string;
   readonly in: string;
   readonly required?: boolean;
-  readonly schema: object;
+  /** Undefined where it is JSON, which `content` describes. */
+  readonly schema?: object;
+  readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
 }
 
 /** Of draft 2020-12; the one that Fastify brings. */
@@ -104,7 +106,9 @@ export function openApiFaults(document: OpenApi): string[] {
         known("parameter", parameter, where);
         claim(/^(path|query|header|cookie)$/.test(parameter.in), `${where}: a parameter is in ${parameter.in}`);
         claim(parameter.in !== "path" || parameter.required === true, `${where}: ${parameter.name} is required`);
-        schema(parameter.schema, `${where} ${parameter.name}`);
+        claim((parameter.schema === undefined) !== (parameter.content === undefined), `${where}: ${parameter.name}`);
+        schema(parameter.schema ?? {}, `${where} ${parameter.name}`);
+        content(parameter.content ?? {}, `${where} ${parameter.name}`);
       }
       if (requestBody !== undefined) {
         known("requestBody", requestBody, where);

@@ -147,7 +147,7 @@ function pathOf(
   const known = ids.length > 0 ? fc.constantFrom(...ids) : fc.constant("nobody");
   const values = parameters
     .filter((each) => each.in === "path")
-    .map(({ name, schema }) =>
+    .map(({ name, schema = {} }) =>
       fc
         .oneof(
           { weight: 4, arbitrary: known },
@@ -168,9 +168,14 @@ function pathOf(
 
 function queryOf(parameters: readonly Parameter[], schemas: OpenApi["components"]["schemas"]): fc.Arbitrary<string> {
   const named = parameters.filter((each) => each.in === "query");
-  const pairs = named.map(({ name, schema }) =>
+  const pairs = named.map(({ name, schema, content }) =>
     fc
-      .option(fc.oneof({ weight: 3, arbitrary: fromSchema(schema, schemas) }, { weight: 1, arbitrary: ODD_TEXT }))
+      .option(
+        fc.oneof(
+          { weight: 3, arbitrary: fromSchema(schema ?? content?.["application/json"]?.schema ?? {}, schemas) },
+          { weight: 1, arbitrary: ODD_TEXT },
+        ),
+      )
       .map((value) => [name, value] as const),
   );
   const odd = fc.tuple(ODD_TEXT, ODD_TEXT);
