@@ -36,7 +36,7 @@ async function scene(): Promise<DashboardScene> {
   ];
   for (const [label, atOnce, ms] of busy) {
     let calls = 0;
-    scene.keepBusy(label, atOnce, () => ms * (0.5 + ((calls++ * 7) % 10) / 10));
+    scene.keepBusy(label, atOnce, () => Math.round(ms * (0.5 + ((calls++ * 7) % 10) / 10)));
   }
   scene.keepBusy("encode-3", 3, () => 20_000);
   await new Promise((wake) => setTimeout(wake, 1_000));

@@ -76,6 +76,8 @@ export interface FeedDirector {
   readonly version: string;
   /** "" when it has no HTTP port. */
   readonly httpAddress: string;
+  /** "serving" or "maintenance". */
+  readonly intent: string;
 }
 
 export interface FeedCluster {

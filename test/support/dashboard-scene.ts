@@ -1,6 +1,6 @@
 import { ComputeServiceDefinition } from "../../src/api/index";
 import type { FabricClient } from "../../src/api/client";
-import { IntentKind } from "../../generated/heddle/v1/member";
+import type { IntentKind } from "../../generated/heddle/v1/member";
 import { Cluster, type Started, type StoreName } from "./cluster";
 import { eventually } from "./processes";
 

@@ -30,6 +30,9 @@ export async function perform(
       await drain(directorId, body, signal, tell);
       return "";
     }
+    case "watch-drain":
+      await drain(directorId, { memberId: action.memberId, watchOnly: true }, signal, tell);
+      return "";
     case "cordon":
     case "standby":
     case "resume": {

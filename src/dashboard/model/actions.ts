@@ -3,7 +3,7 @@ import { shellWord } from "./words";
 /** What an operator can do here, each of which is one RPC and one command. */
 export type Action =
   | { readonly kind: "drain" | "maintenance" | "cordon" | "standby" | "resume"; readonly memberId: string }
-  | { readonly kind: "remove"; readonly memberId: string }
+  | { readonly kind: "watch-drain" | "remove"; readonly memberId: string }
   | { readonly kind: "policy"; readonly policy: string; readonly policies: readonly string[] }
   | { readonly kind: "transfer"; readonly leaderId: string; readonly candidates: readonly string[] }
   | { readonly kind: "release-agent"; readonly agent: string }
@@ -40,6 +40,13 @@ export function wordsOf(action: Action): ActionWords {
           "It gets no new calls and finishes those it has. Closing this does not end the drain; Resume does.",
         verb: "Drain",
         reason: "required",
+      };
+    case "watch-drain":
+      return {
+        title: `The drain of ${action.memberId}`,
+        explanation: "Watching changes nothing. Resume ends the drain.",
+        verb: "Watch",
+        reason: "none",
       };
     case "maintenance":
       return {
@@ -124,6 +131,8 @@ function wordsOfCommand(action: Action, form: ActionForm): string[] {
     case "standby":
     case "resume":
       return ["nodes", action.kind, action.memberId, ...reason, ...author];
+    case "watch-drain":
+      return ["nodes", "drain", action.memberId];
     case "remove":
       return ["nodes", "rm", action.memberId, ...reason];
     case "policy":

@@ -24,16 +24,11 @@ export function ActionDialog({ action, directorId, close }: ActionDialogProps) {
   const abort = useRef(new AbortController());
   const [form, setForm] = useState<ActionForm>(() => firstForm(action));
   const [phase, setPhase] = useState<Phase>({ kind: "asking", error: "" });
-  useEffect(() => {
-    dialog.current?.showModal();
-    return () => abort.current.abort();
-  }, []);
 
   const words = wordsOf(action);
   const change = (part: Partial<ActionForm>) => setForm((before) => ({ ...before, ...part }));
   const isComplete = words.reason !== "required" || form.reason.trim() !== "";
-  const submit = async (event: Event) => {
-    event.preventDefault();
+  const submit = async () => {
     if (!isComplete || phase.kind !== "asking") return;
     writeAuthor(form.author.trim());
     setPhase({ kind: "doing", progress: undefined });
@@ -49,9 +44,21 @@ export function ActionDialog({ action, directorId, close }: ActionDialogProps) {
     }
   };
 
+  useEffect(() => {
+    dialog.current?.showModal();
+    // Watching asks for nothing.
+    if (action.kind === "watch-drain") void submit();
+    return () => abort.current.abort();
+  }, []);
+
   return (
     <dialog ref={dialog} class="action" aria-labelledby="action-title" onClose={close}>
-      <form onSubmit={(event) => void submit(event)}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
         <h2 id="action-title">{words.title}</h2>
         <p class="muted">{words.explanation}</p>
         {phase.kind === "asking" ? (

@@ -50,6 +50,7 @@ export function TopologyView({ live, route }: { readonly live: Live; readonly ro
               <a href={formatRoute({ ...route, directorId: of.directorId })}>{of.directorId}</a>
               {of.directorId === cluster.leaderId && <span class="badge">★ leader, epoch {cluster.epoch}</span>}
               {of.directorId === directorId && <span class="badge">looked at</span>}
+              {of.intent !== "serving" && <span class="badge">{of.intent}</span>}
               <p class="muted">
                 home of {plural(homes.get(of.directorId) ?? 0, "worker")} · up for{" "}
                 {duration(nowUnixMs - of.startedAtUnixMs)} · {of.version}

@@ -117,12 +117,15 @@ export const COLUMNS: readonly Column[] = [
   {
     name: "tags",
     title: "Tags",
-    cell: ({ tags }) =>
-      Object.entries(tags).map(([key, value]) => (
-        <span key={key} class="tag">
-          {key}={value}
-        </span>
-      )),
+    // The role has a place of its own.
+    cell: ({ tags, role }) =>
+      Object.entries(tags)
+        .filter(([key, value]) => key !== "role" || value !== role)
+        .map(([key, value]) => (
+          <span key={key} class="tag">
+            {key}={value}
+          </span>
+        )),
   },
   {
     name: "home",

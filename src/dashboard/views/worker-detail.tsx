@@ -78,13 +78,23 @@ function Known({
             Resume
           </button>
         )}
-        <button type="button" onClick={() => act({ kind: "drain", memberId })}>
-          {intent === "draining" ? "Watch the drain" : "Drain"}
-        </button>
+        {intent === "draining" || intent === "maintenance" ? (
+          <button type="button" onClick={() => act({ kind: "watch-drain", memberId })}>
+            Watch the drain
+          </button>
+        ) : (
+          <button type="button" onClick={() => act({ kind: "drain", memberId })}>
+            Drain
+          </button>
+        )}
         <button type="button" onClick={() => act({ kind: "cordon", memberId })} disabled={intent === "cordoned"}>
           Cordon
         </button>
-        <button type="button" onClick={() => act({ kind: "maintenance", memberId })}>
+        <button
+          type="button"
+          onClick={() => act({ kind: "maintenance", memberId })}
+          disabled={intent === "maintenance"}
+        >
           Maintenance
         </button>
         <button type="button" onClick={() => act({ kind: "standby", memberId })} disabled={intent === "standby"}>

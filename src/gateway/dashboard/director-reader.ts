@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/clock";
 import { CallError, FabricError } from "../../core/errors";
 import { Status } from "../../core/status";
-import type { FeedAgent, FeedCluster, FeedEvent } from "../../dashboard/feed-messages";
+import type { FeedAgent, FeedCluster, FeedDirector, FeedEvent } from "../../dashboard/feed-messages";
 import { EVENTS_KEPT_MAX } from "../../dashboard/feed-messages";
 import type { TypedClient } from "../../rpc/service/typed-client";
 import {
@@ -9,10 +9,11 @@ import {
   HealthStatus,
   TopologyType,
   type Agent,
+  type DirectorInfo,
   type AgentServiceDefinition,
   type DirectorServiceDefinition,
 } from "../../wire/contract";
-import { eventFromWire } from "../../wire/member-codec";
+import { eventFromWire, intentKindFromWire } from "../../wire/member-codec";
 import type { Reading } from "./cluster-readings";
 
 /** Calls of one director, wherever it is. */
@@ -106,9 +107,7 @@ export class DirectorReader {
       clusterId: topology.clusterId,
       clusterName: topology.clusterName || this.#clusterName,
       topology: TOPOLOGY[topology.type] ?? "",
-      directors: topology.directors
-        .map((of) => ({ ...of, startedAtUnixMs: Number(of.startedAtUnixMs) }))
-        .sort((a, b) => a.directorId.localeCompare(b.directorId)),
+      directors: topology.directors.map(feedDirector).sort((a, b) => a.directorId.localeCompare(b.directorId)),
       leaderId: leader.directorId,
       epoch: Number(leader.epoch),
       policies: balancing.available,
@@ -150,6 +149,20 @@ const AGENT_STATES: Readonly<Record<number, string>> = {
   [AgentState.RUNNING]: "running",
   [AgentState.FAILED]: "failed",
 };
+
+function feedDirector(of: DirectorInfo): FeedDirector {
+  const { directorId, address, leader, self, version, httpAddress, startedAtUnixMs, intent } = of;
+  return {
+    directorId,
+    address,
+    leader,
+    self,
+    version,
+    httpAddress,
+    startedAtUnixMs: Number(startedAtUnixMs),
+    intent: (intent && intentKindFromWire(intent.kind)) ?? "serving",
+  };
+}
 
 function feedAgent(agent: Agent): FeedAgent {
   const { name, state, reason, memberId, services, match, moves, assignedAtUnixMs } = agent;
