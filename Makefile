@@ -45,6 +45,11 @@ build: install ## Compile to dist/
 demo: build ## Watch a cluster live, fail and recover (SECONDS=45)
 	@node dist/scripts/demo.js --seconds $(SECONDS)
 
+.PHONY: browser
+browser: ## Install Chromium, for the browser tests and the pictures (Debian; needs root)
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium
+
 .PHONY: screenshots
 screenshots: build ## Take the pictures of the dashboard in docs/images (needs Chromium)
 	@$(BIN)/tsx scripts/screenshots.ts

@@ -53,8 +53,10 @@ export function App() {
   return (
     <>
       <Header live={live} route={route} go={go} help={() => setHelp(true)} theme={theme} nextTheme={nextTheme} />
-      <Banners live={live} retryNow={live.retryNow} />
-      <Summary live={live} act={act} />
+      <section aria-label="The cluster">
+        <Banners live={live} retryNow={live.retryNow} />
+        <Summary live={live} act={act} />
+      </section>
       <main>
         {view === "workers" && <WorkerTable live={live} route={route} go={go} />}
         {view === "calls" && <CallView key={route.directorId} live={live} route={route} go={go} />}

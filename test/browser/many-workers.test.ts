@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { Page } from "playwright-core";
 
 import { Browser } from "../support/browser";
-import { describeInBrowser } from "../support/browser-tests";
+import { describeInBrowser } from "./describe-in-browser";
 import { manyWorkers } from "../support/many-workers";
 
 const WORKERS = 1_000;
@@ -45,11 +45,9 @@ describeInBrowser("The dashboard with 1,000 workers that change every second", (
     expect(Math.max(...seen)).toBeLessThanOrEqual(ROWS_MAX);
     // A reader's own place is left as it is by what changes.
     const top = await page.evaluate(`document.querySelector(".scroller").scrollTop`);
-    const cell = page.locator('tr[data-member="worker-0999"] td.c-slots');
-    const before = await cell.innerText();
-    await page.waitForFunction(
-      `document.querySelector('tr[data-member="worker-0999"] td.c-slots').innerText !== ${JSON.stringify(before)}`,
-    );
+    const cell = 'tr[data-member="worker-0999"] td.c-slots';
+    const before = await page.locator(cell).innerText();
+    await page.locator(cell, { hasNotText: before.trim() }).waitFor();
     expect(await page.evaluate(`document.querySelector(".scroller").scrollTop`)).toBe(top);
   });
 

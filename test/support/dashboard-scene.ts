@@ -92,7 +92,12 @@ async function startDirector(
 ): Promise<SceneDirector> {
   const director = await cluster.director({
     ...(at.address === undefined ? {} : { address: at.address }),
-    env: { HEDDLE_HTTP_ADDR: at.httpAddress ?? "127.0.0.1:0", HEDDLE_DIRECTOR_ID: id, HEDDLE_CLUSTER_NAME: "looms" },
+    env: {
+      HEDDLE_HTTP_ADDR: at.httpAddress ?? "127.0.0.1:0",
+      HEDDLE_DIRECTOR_ID: id,
+      HEDDLE_CLUSTER_NAME: "looms",
+      HEDDLE_DEAD_TTL_MS: "600000",
+    },
   });
   const line = await director.process.whenLogs("🌐 HTTP at ");
   return { ...director, id, url: /https?:\/\/\S+/.exec(line)![0] };

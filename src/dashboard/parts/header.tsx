@@ -60,9 +60,15 @@ function DirectorChoice({ live, route, go }: Pick<HeaderProps, "live" | "route" 
   const shown = route.directorId || live.model.directorId;
   const isListed = directors.some((of) => of.directorId === shown);
   return (
-    <label class="director-choice">
-      <span class="label">Director</span>
-      <select value={shown} onChange={(event) => go({ directorId: event.currentTarget.value })}>
+    <div class="director-choice">
+      <span class="label" aria-hidden="true">
+        Director
+      </span>
+      <select
+        aria-label="Director to look at"
+        value={shown}
+        onChange={(event) => go({ directorId: event.currentTarget.value })}
+      >
         {!isListed && <option value={shown}>{shown || "…"}</option>}
         {directors.map((of) => (
           <option key={of.directorId} value={of.directorId}>
@@ -71,7 +77,7 @@ function DirectorChoice({ live, route, go }: Pick<HeaderProps, "live" | "route" 
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }
 

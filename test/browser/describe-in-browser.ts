@@ -1,4 +1,4 @@
-import { CHROMIUM_REMEDY, couldInstallChromium, findChromium } from "./browser";
+import { CHROMIUM_REMEDY, couldInstallChromium, findChromium } from "../support/browser";
 
 /**
  * Tests in a real browser. Where Chromium is missing they fail and say how to install it; on a machine without apt, where `make test` cannot
