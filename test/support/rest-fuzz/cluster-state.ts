@@ -1,6 +1,8 @@
 /** What operators have set, and who is there: what a request that is refused must leave as it is. */
 export interface State {
   readonly text: string;
+  /** Intents of members with a stream of their own, which may be on their way back after an earlier request that was right to remove them. */
+  readonly intents: ReadonlyMap<string, string>;
   /** Names that mean something now. */
   readonly ids: readonly string[];
 }
@@ -10,6 +12,14 @@ interface Member {
   readonly label?: string;
   readonly reported?: boolean;
   readonly [field: string]: unknown;
+}
+
+/** Whether what is set differs. */
+export function differ(before: State, after: State): boolean {
+  return (
+    before.text !== after.text ||
+    [...after.intents].some(([memberId, intent]) => (before.intents.get(memberId) ?? intent) !== intent)
+  );
 }
 
 /** Fields of a member that nobody sets. */
@@ -31,12 +41,16 @@ export class ClusterState {
       this.#ask("AgentService/ListAgents"),
     ])) as [{ members?: Member[] }, object, { agents?: { name: string }[] }];
     const set = members
+      .filter(({ reported }) => reported)
       .map((member) => Object.fromEntries(Object.entries(member).filter(([name]) => !MEASURED.test(name))))
       .map((member) => JSON.stringify(member))
       .sort();
     const names = agents.map(({ name }) => name).sort();
     return {
       text: [...set, JSON.stringify(balancing), names.join()].join("\n"),
+      intents: new Map(
+        members.filter(({ reported }) => !reported).map(({ memberId, intent }) => [memberId, JSON.stringify(intent)]),
+      ),
       ids: [...members.filter(({ reported }) => reported).map(({ memberId }) => memberId), ...names].slice(0, 20),
     };
   }

@@ -6,7 +6,7 @@ import { type HttpDirector, httpDirector } from "../http/director";
 import type { OpenApi } from "../http/openapi-rules";
 import { eventually } from "../processes";
 import { AnswerClaims } from "./answer-claims";
-import { ClusterState } from "./cluster-state";
+import { ClusterState, differ, type State } from "./cluster-state";
 import { Exchange, type FuzzAnswer } from "./exchange";
 import { fuzzRequest, targetsOf, type FuzzRequest } from "./fuzz-request";
 
@@ -88,7 +88,7 @@ class Run {
         continue;
       }
       this.#statuses.set(answer.status, (this.#statuses.get(answer.status) ?? 0) + 1);
-      const fault = claims.fault(target, answer) ?? (await this.#changed(before.text, answer));
+      const fault = claims.fault(target, answer) ?? (await this.#changed(before, answer));
       if (fault !== undefined) this.#found(sent, request, answer, fault);
       for (const line of this.#http.errors.splice(0)) this.#found(sent, request, answer, `logged: ${line}`);
     }
@@ -107,10 +107,12 @@ class Run {
   }
 
   /** Whether a request that was refused changed something. */
-  async #changed(before: string, { status }: FuzzAnswer): Promise<string | undefined> {
+  async #changed(before: State, { status }: FuzzAnswer): Promise<string | undefined> {
     if (status < 400 || status >= 500 || status === 499) return undefined;
-    const { text } = await this.#state.read();
-    return text === before ? undefined : `it was refused, and yet the cluster is\n${text}\nafter\n${before}`;
+    const after = await this.#state.read();
+    return differ(before, after)
+      ? `it was refused, and yet the cluster is\n${after.text}\nafter\n${before.text}`
+      : undefined;
   }
 
   #found(at: number, request: FuzzRequest, answer: FuzzAnswer | undefined, fault: string): void {
