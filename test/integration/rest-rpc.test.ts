@@ -1,10 +1,14 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { createInterface } from "node:readline";
+import { type CallOptions, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import { CallError } from "../../src/core/errors";
 import { Status } from "../../src/core/status";
 import { GatewayRig } from "../support/gateway/gateway-rig";
-import { Library, libraryWorker } from "../support/gateway/library-worker";
+import { JsonCodecs } from "../../src/wire/json-codec";
+import { Library, libraryContract, libraryWorker } from "../support/gateway/library-worker";
 
 const library = new Library();
 const rig = new GatewayRig();
@@ -391,5 +395,76 @@ describe("Streams over HTTP", () => {
     await until(() => library.open === 1);
     request.destroy();
     await until(() => library.open === 0);
+  });
+});
+
+describe("Connect's own client", () => {
+  const service = JsonCodecs.ofDescriptors(libraryContract().descriptorSet).method(`${SERVICE}/GetBook`)!.method.parent;
+
+  function connectClient(options: { readonly useBinaryFormat: boolean; readonly useHttpGet?: boolean }) {
+    const transport = createConnectTransport({ baseUrl: rig.url, httpVersion: "1.1", ...options });
+    return createClient(service, transport) as Record<string, Unary>;
+  }
+
+  type Unary = (request: object, options?: CallOptions) => Promise<Record<string, unknown>>;
+
+  it.each([true, false])("calls methods, in binary form %s", async (useBinaryFormat) => {
+    const client = connectClient({ useBinaryFormat });
+    library.getBook = ({ name }, { metadata, headers, trailers }) => {
+      headers.set("x-shelf", metadata.text("x-asked") ?? "not asked");
+      trailers.set("x-last", "yes");
+      return { name, isbn: "18446744073709551615" };
+    };
+    let heard: (string | null)[] = [];
+    const book = await client["getBook"]!({ name: "dune" }, {
+      headers: { "x-asked": "shelf 7" },
+      onHeader: (headers) => (heard = [headers.get("x-shelf"), ...heard]),
+      onTrailer: (trailers) => (heard = [...heard, trailers.get("x-last"), trailers.get("heddle-attempts")]),
+    }); // prettier-ignore
+    expect(book).toMatchObject({ name: "dune", isbn: 18446744073709551615n });
+    expect(heard).toEqual(["shelf 7", "yes", "1"]);
+  });
+
+  it("asks by GET for what has no side effects", async () => {
+    const methods: string[] = [];
+    const note = (message: unknown) => void methods.push((message as { request: ClientRequest }).request.method);
+    subscribe("http.client.request.start", note);
+    for (const useBinaryFormat of [true, false]) {
+      const client = connectClient({ useBinaryFormat, useHttpGet: true });
+      expect(await client["getBook"]!({ name: "größer" })).toMatchObject({ title: "Title of größer" });
+    }
+    unsubscribe("http.client.request.start", note);
+    expect(new Set(methods)).toEqual(new Set(["GET"]));
+  });
+
+  it("gets errors as Connect has them: code, message, details, trailers", async () => {
+    const client = connectClient({ useBinaryFormat: false });
+    library.getBook = (_request, { trailers }) => {
+      trailers.set("x-last", "yes");
+      throw new CallError(Status.CANCELLED, "said so");
+    };
+    const error = ConnectError.from(await client["getBook"]!({}).catch((thrown: unknown) => thrown));
+    expect([error.code, error.rawMessage]).toEqual([Code.Canceled, "said so"]);
+    expect(error.metadata.get("x-last")).toBe("yes");
+  });
+
+  it("has its deadlines kept", async () => {
+    const client = connectClient({ useBinaryFormat: true });
+    let timeoutMs: number | undefined;
+    library.getBook = (_request, context) => {
+      timeoutMs = context.timeoutMs;
+      return {};
+    };
+    await client["getBook"]!({}, { timeoutMs: 60_000 });
+    expect(timeoutMs).toBeGreaterThan(0);
+    expect(timeoutMs).toBeLessThanOrEqual(60_600);
+  });
+
+  it("is told what is not there, and what is not compressed here", async () => {
+    const nothing = await post("GetBok", {}, { "connect-protocol-version": "1" });
+    expect([nothing.status, (nothing.json as { code: string }).code]).toEqual([404, "unimplemented"]);
+    const squeezed = await post("GetBook", {}, { "connect-protocol-version": "1", "content-encoding": "br" });
+    expect([squeezed.status, (squeezed.json as { code: string }).code]).toEqual([501, "unimplemented"]);
+    expect((await post("GetBook", {}, { "connect-protocol-version": "2" })).status).toBe(400);
   });
 });

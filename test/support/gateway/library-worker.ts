@@ -4,7 +4,7 @@ import { CallError, type CallContext } from "../../../src/api/worker";
 import { createWorker, type Worker } from "../../../src/api/worker";
 import { SILENT_LOGGER } from "../../../src/core/logger";
 import { Status } from "../../../src/core/status";
-import { loadProtoContract } from "../../../src/wire/proto-contract";
+import { loadProtoContract, type ProtoContract } from "../../../src/wire/proto-contract";
 import { mountProtoServices } from "../../../src/wire/proto-service";
 
 /** As handlers of a contract without generated code see it. */
@@ -74,9 +74,13 @@ export class Library {
   }
 }
 
+export function libraryContract(): ProtoContract {
+  return loadProtoContract({ files: [join(__dirname, "library.proto")] });
+}
+
 /** A worker of the contract test/support/gateway/library.proto. */
 export function libraryWorker(library: Library, label: string, directors: readonly string[]): Worker {
-  const contract = loadProtoContract({ files: [join(__dirname, "library.proto")] });
+  const contract = libraryContract();
   return createWorker({
     env: {},
     logger: SILENT_LOGGER,
