@@ -46,13 +46,19 @@ export class MessageJson {
    * @throws FabricError INVALID_ARGUMENT naming the field: text that is no JSON, unknown fields, equal keys, what does not fit the field
    */
   encodeText(text: string, options: FromJsonOptions = {}): Uint8Array {
-    let json: JsonValue;
+    return this.encode(this.parse(text), options);
+  }
+
+  /**
+   * What a text says, before it is known to fit the message.
+   * @throws FabricError INVALID_ARGUMENT: text that is no JSON, equal keys, integers that cannot be had exactly
+   */
+  parse(text: string): JsonValue {
     try {
-      json = parseJsonText(text, this.#largeIntegers);
+      return parseJsonText(text, this.#largeIntegers);
     } catch (error) {
       throw new FabricError("INVALID_ARGUMENT", `${this.type.typeName}: ${messageOf(error)}`, { cause: error });
     }
-    return this.encode(json, options);
   }
 
   /**

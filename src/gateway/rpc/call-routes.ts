@@ -3,6 +3,8 @@ import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastif
 
 import { JsonCodecs, type MethodJson } from "../../wire/json-codec";
 import type { GatewayParts } from "../gateway-parts";
+import { ruleCall } from "../http-rule/rule-call";
+import { RuleTable } from "../http-rule/rule-table";
 import { DirectorConnections } from "./director-connections";
 import { HttpRefusal, sendRefusal } from "./http-refusal";
 import {
@@ -28,11 +30,13 @@ import { unknownPath } from "./unknown-path";
  *   methods with `idempotency_level = NO_SIDE_EFFECTS`, and for streams of answers of such, which an EventSource can read then.
  * - Headers: deadlines (call-deadline.ts), metadata (request-metadata.ts), `heddle-director` for another director than this one.
  *
- * Found where the gateway has no route of its own, so that no name of a worker can take the place of one.
+ * Also at the paths that `option (google.api.http)` in their contracts declares (google/api/http.proto; ../http-rule/). All of it is found only
+ * where the gateway has no route of its own, so that no contract of a worker can take the place of one.
  */
 export function callRoutes(parts: GatewayParts): FastifyPluginCallback {
-  const { clock, config, catalog } = parts;
+  const { clock, config, catalog, logger } = parts;
   const codecs = JsonCodecs.ofCatalog(catalog);
+  const rules = new RuleTable(catalog, codecs, logger);
   const directors = new DirectorConnections(parts);
   const callParts: CallParts = {
     clock,
@@ -52,8 +56,14 @@ export function callRoutes(parts: GatewayParts): FastifyPluginCallback {
       try {
         const path = pathOf(request);
         const method = codecs.method(path);
-        if (method === undefined) throw unknownPath(catalog, request.method, path);
-        serve(callParts, method, request, reply);
+        if (method !== undefined) {
+          serve(callParts, method, request, reply);
+          return;
+        }
+        const found = rules.find(request.method, path);
+        if (found === undefined) throw unknownPath(catalog, request.method, path);
+        if (found.kind === "other methods") throw otherMethods(request.method, path, found.allow);
+        startCall(callParts, ruleCall(found.route, found.segments, request), request, reply);
       } catch (error) {
         sendRefusal(reply, error);
       }
@@ -85,6 +95,11 @@ function bodyOf({ method, path }: MethodJson, request: FastifyRequest): RequestB
     { code: "unimplemented", message: `${path} cannot be called with ${request.method}: ${remedy}` },
     { allow: mayGet ? "POST, GET" : "POST" },
   );
+}
+
+function otherMethods(httpMethod: string, path: string, allow: readonly string[]): HttpRefusal {
+  const message = `${JSON.stringify(path.slice(0, 120))} cannot be asked with ${httpMethod}: use ${allow.join(" or ")}`;
+  return new HttpRefusal(405, { code: "unimplemented", message }, { allow: allow.join(", ") });
 }
 
 function requestsOf(body: RequestBody, method: MethodJson): Requests {
