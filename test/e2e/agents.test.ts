@@ -1,3 +1,6 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import { AgentServiceDefinition, AgentState, type Agent } from "../../src/wire/contract";
 import { Cluster, type Started } from "../support/cluster";
 import { eventually } from "../support/processes";
@@ -50,6 +53,31 @@ describe("agents on real processes, with two directors on etcd (G-04, G-05)", ()
     await workers.get(there)!.process.whenLogs("🧩 agent crawler begins");
     workers.set(here, await cluster.worker(here));
     await cluster.whenReady(cluster.connect(), ["a", "b"]);
+  });
+
+  it("a module of handlers that exports onAgent runs agents, and ends them when they are released", async () => {
+    const folder = await cluster.processes.folder;
+    await writeFile(
+      join(folder, "shop.proto"),
+      'syntax = "proto3"; package shop.v1; service CartService { rpc Get(Cart) returns (Cart); } message Cart { string id = 1; }',
+    );
+    await writeFile(
+      join(folder, "shop.js"),
+      `exports.get = (cart) => cart;
+      exports.onAgent = ({ name, parameters }) => {
+        console.log("begun " + name + " for " + parameters.customer);
+        return () => console.log("ended " + name);
+      };`,
+    );
+    const args = ["worker", "--proto", join(folder, "shop.proto"), "--handlers", join(folder, "shop.js")];
+    const { process } = await cluster.worker("shop", { args });
+    await cluster.whenReady(cluster.connect(), ["a", "b", "shop"]);
+    const parameters = new Map([["customer", "ann"]]);
+    await by(0).assignAgent({ name: "cart", services: ["shop.v1.CartService"], parameters });
+    await process.whenLogs("begun cart for ann");
+    await by(1).releaseAgent({ name: "cart" });
+    await process.whenLogs("ended cart");
+    await process.stop();
   });
 
   it("with the leader killed too, the director that is left moves the agents of a worker that dies after it", async () => {

@@ -29,6 +29,8 @@ export interface AgentDutiesParts {
 const LOOK_MS = 1_000;
 /** Records written in one turn: as many as a store takes in some tens of milliseconds. */
 const STEPS_MAX = 64;
+/** Longest that a turn holds up the loop; the rest of the agents are looked at in the next. */
+const TURN_MAX_MS = 20;
 /** Least time between two turns, for each agent there is: a turn takes a tenth of that. */
 const PAUSE_MS_PER_AGENT = 0.01;
 /**
@@ -76,6 +78,10 @@ export class AgentDuties {
   /** By agent. */
   readonly #seen = new Map<string, Seen>();
   #term = "";
+  /** Agents that are still to be looked at since something changed. */
+  #pass: string[] = [];
+  /** Something has changed since the pass began. */
+  #isPassOld = false;
   #isBusy = false;
   #isDue = false;
   #rebalancedAtMs: number;
@@ -90,7 +96,9 @@ export class AgentDuties {
       () => PAUSE_MS_PER_AGENT * view.agents.size,
     );
     view.onChange((changes) => {
-      if (view.agents.size > 0 && changes.some(({ fact }) => CONCERNS.has(fact.kind))) this.#turns.soon();
+      if (view.agents.size === 0 || !changes.some(({ fact }) => CONCERNS.has(fact.kind))) return;
+      this.#isPassOld ||= this.#pass.length > 0;
+      this.#turns.soon();
     });
   }
 
@@ -125,8 +133,13 @@ export class AgentDuties {
     if (!isAble || name !== this.#term) this.#seen.clear();
     this.#term = name;
     if (!isAble) return;
+    if (this.#pass.length === 0) {
+      this.#pass = this.#newPass();
+      this.#isPassOld = false;
+    }
     const steps = this.#steps();
-    this.#isDue ||= steps.length >= STEPS_MAX;
+    // What is written shows as a change; what is refused is tried again at the next look.
+    this.#isDue ||= this.#pass.length > 0 || this.#isPassOld;
     for (const name of this.#seen.keys()) if (!view.agents.has(name)) this.#seen.delete(name);
     await this.#take(term, steps);
   }
@@ -164,12 +177,23 @@ export class AgentDuties {
   #steps(): Step[] {
     const { view } = this.#parts;
     const steps: Step[] = [];
-    for (const record of view.agents.values()) {
-      const step = this.#next(record);
+    const startedMs = this.#parts.clock.monotonicMs();
+    while (steps.length < STEPS_MAX) {
+      const name = this.#pass.pop();
+      if (name === undefined) return steps.length > 0 ? steps : this.#rebalance();
+      const record = view.agents.get(name);
+      const step = record && this.#next(record);
       if (step) steps.push(step);
-      if (steps.length >= STEPS_MAX) return steps;
+      if (this.#parts.clock.monotonicMs() - startedMs >= TURN_MAX_MS) break;
     }
-    return steps.length > 0 ? steps : this.#rebalance();
+    return steps;
+  }
+
+  /** From the last to the first: those that are, or were, somewhere come before those that wait. */
+  #newPass(): string[] {
+    const records = [...this.#parts.view.agents.values()];
+    const [waiting, placed] = [records.filter(isPending), records.filter((record) => !isPending(record))];
+    return [...waiting, ...placed].map(({ name }) => name);
   }
 
   #next(record: AgentRecord): Step | undefined {
@@ -273,6 +297,10 @@ export class AgentDuties {
       return { before: record, after, ...(reservation && { reservation }) };
     });
   }
+}
+
+function isPending({ state }: AgentRecord): boolean {
+  return state === "pending";
 }
 
 const CONCERNS: ReadonlySet<string> = new Set(["agent", "member", "intent", "removal", "leader"]);

@@ -81,12 +81,18 @@ export class AgentPlaces {
    * @param avoid a member that is taken only when there is no other
    */
   reserve(name: string, needs: AgentNeeds, avoid = ""): Reservation | undefined {
+    if (needs.onlyMemberId !== "") return this.#reserveOnly(needs);
     const picker = this.#picker(needs);
     this.#refreshLoads();
     const excluded = avoid === "" ? undefined : new Set([avoid]);
     const picked = picker.pick({ method: "heddle.v1.AgentService/AssignAgent", affinityKey: name, excluded });
     if (picked.kind !== "picked") return undefined;
     return this.reserveAt(picked.endpoint.memberId);
+  }
+
+  #reserveOnly(needs: AgentNeeds): Reservation | undefined {
+    const record = this.#parts.view.members.get(needs.onlyMemberId);
+    return record && this.refusal(record, needs) === "" ? this.reserveAt(record.memberId) : undefined;
   }
 
   /** `undefined` when there is no such member. */
@@ -131,7 +137,7 @@ export class AgentPlaces {
     const policy = this.#parts.policy();
     if (policy !== this.#policy || this.#pickers.size >= PICKERS_MAX) this.#closePickers();
     this.#policy = policy;
-    const key = JSON.stringify([needs.services, needs.match, needs.onlyMemberId]);
+    const key = JSON.stringify([needs.services, needs.match]);
     const kept = this.#pickers.get(key);
     if (kept?.version === this.#version) return kept.picker;
     kept?.picker.close?.();

@@ -83,9 +83,7 @@ describe("A leader's care for agents", () => {
 
   const put = (record: MemberRecord | AgentRecord) =>
     store.put(
-      "memberId" in record && "label" in record
-        ? KEYS.member(record.memberId)
-        : KEYS.agent((record as AgentRecord).name),
+      "memberId" in record && "label" in record ? KEYS.member(record.memberId) : KEYS.agent(record.name),
       encodeRecord(record),
     );
 

@@ -1,4 +1,3 @@
-import { AgentState } from "../../../../src/wire/contract";
 import type { RunningDirector } from "../../../../src/testing/memory-cluster";
 import { AgentCluster } from "../../../support/agent-cluster";
 
