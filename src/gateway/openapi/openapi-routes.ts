@@ -3,18 +3,22 @@ import { createHash } from "node:crypto";
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { FastifyInstance, FastifyPluginCallback } from "fastify";
 
+import { SILENT_LOGGER } from "../../core/logger";
 import type { DescriptorCatalog } from "../../wire/descriptor-catalog";
 import { JsonCodecs } from "../../wire/json-codec";
 import type { GatewayParts } from "../gateway-parts";
+import { RuleTable } from "../http-rule/rule-table";
 import { openApiDocument, type OpenApiDocument } from "./document";
 
 /** `GET /openapi.json`: what there is now. Made when it is asked for, and again when contracts came or went. */
 export function openApiRoutes({ catalog }: Pick<GatewayParts, "catalog">): FastifyPluginCallback {
   return (app, _options, done) => {
     const codecs = JsonCodecs.ofCatalog(catalog);
+    // Its complaints are logged where the routes are served.
+    const rules = new RuleTable(catalog, codecs, SILENT_LOGGER);
     let made: MadeDocument | undefined;
     app.get("/openapi.json", { schema: { hide: true } }, (request, reply) => {
-      if (made?.version !== catalog.version) made = make(app, catalog, codecs);
+      if (made?.version !== catalog.version) made = make(app, catalog, codecs, rules);
       const { text, etag } = made;
       void reply.headers({ etag, "cache-control": "no-cache" });
       if (isSame(request.headers["if-none-match"], etag)) return reply.code(304).send();
@@ -31,10 +35,11 @@ interface MadeDocument {
   readonly etag: string;
 }
 
-function make(app: FastifyInstance, catalog: DescriptorCatalog, codecs: JsonCodecs): MadeDocument {
+function make(app: FastifyInstance, catalog: DescriptorCatalog, codecs: JsonCodecs, rules: RuleTable): MadeDocument {
   const { version } = catalog;
   const routes = app.swagger() as unknown as OpenApiDocument;
-  const document = openApiDocument({ routes, methods: methodsOf(catalog, codecs), commentOf: () => undefined });
+  const methods = methodsOf(catalog, codecs);
+  const document = openApiDocument({ routes, methods, bindings: rules.bindings, commentOf: () => undefined });
   const text = JSON.stringify(document);
   const etag = `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`;
   return { version, text, etag };

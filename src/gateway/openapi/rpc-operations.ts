@@ -101,7 +101,8 @@ function firstSentence(comment: string): string {
   return /^[^]*?[.:](?=\s|$)/.exec(comment)?.[0].replace(/\s+/g, " ").replace(/[.:]$/, "") ?? comment;
 }
 
-const TIMEOUT = {
+/** A header that every call takes. */
+export const TIMEOUT = {
   name: "Connect-Timeout-Ms",
   in: "header",
   description:
