@@ -1,10 +1,17 @@
 import type { Terminal } from "../cli/terminal";
 
+/** As of a program that ends by SIGPIPE: 128 + 13. */
+const EXIT_NO_READER = 141;
+
 /** The terminal, file or pipe that this process writes to. */
 export function processTerminal(noColor = process.env["NO_COLOR"]): Terminal {
   const { stdout, stderr } = process;
   return {
-    out: (line) => void stdout.write(`${line}\n`),
+    out: (line) => {
+      // `heddle … | head`: who reads has enough. Without it Node would end with a stack. Not before there is a result: logs have their own way.
+      if (stdout.listenerCount("error") === 0) stdout.once("error", () => process.exit(EXIT_NO_READER));
+      stdout.write(`${line}\n`);
+    },
     err: (line) => void stderr.write(`${line}\n`),
     coloured: stdout.isTTY && (noColor ?? "") === "",
     get columns() {

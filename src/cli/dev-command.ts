@@ -64,8 +64,9 @@ function workerCount(text: string): number {
 }
 
 const DEV_HELP = `
-MODULE exports services by default (export default [service(Definition, handlers)]), or is a program that starts a worker
-(runWorker, createWorker). Without it, and without --proto, the workers have the default tasks.
+MODULE exports services by default (export default [service(Definition, handlers)]; and descriptors, as createWorker takes them, for tools to
+know the contract), or is a program that starts a worker (runWorker, createWorker). Without it, and without --proto, the workers have the
+default tasks.
 
   heddle dev
   heddle dev ./worker.js --workers 3

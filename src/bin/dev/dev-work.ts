@@ -1,3 +1,4 @@
+import type { WorkerOptions } from "../../api/worker";
 import { messageOf } from "../../core/errors";
 import { defaultExportOf } from "../../core/module-exports";
 import { loadModule } from "../../api/load-module";
@@ -10,15 +11,17 @@ export type DevWork = ServiceSource | { readonly kind: "program"; readonly file:
 /** Runs the worker in this process, to its end. */
 export async function assembleWorkerOf(work: DevWork): Promise<void> {
   if (work.kind !== "program") process.exit(await runWorker(process.env, work));
-  let exported: unknown;
+  let module: unknown;
   try {
     // A program that awaits its worker's end at its top level comes back only then.
-    exported = defaultExportOf(await loadModule(work.file, "heddle dev"));
+    module = await loadModule(work.file, "heddle dev");
   } catch (error) {
     process.stderr.write(`${stackOf(error)}\n`);
     process.exit(1);
   }
-  if (Array.isArray(exported)) process.exit(await runWorker(process.env, { kind: "module", file: work.file }));
+  if (!Array.isArray(defaultExportOf(module))) return;
+  const { descriptors } = module as Pick<WorkerOptions, "descriptors">;
+  process.exit(await runWorker(process.env, { kind: "module", file: work.file }, descriptors));
 }
 
 /** Of what the module itself threw: that has the line. */

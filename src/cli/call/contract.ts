@@ -1,4 +1,5 @@
 import { nearestName } from "../../core/nearest-name";
+import { FabricError } from "../../core/errors";
 import { DescriptorSet } from "../../wire/descriptor-set";
 import { JsonCodecs, type MethodJson } from "../../wire/json-codec";
 import { describeServices, listServices, type ReflectionDialogue } from "../../wire/reflection-client";
@@ -40,7 +41,7 @@ export class CallContracts {
 
   /** @param service - full name */
   async methods(service: string): Promise<readonly CallMethod[]> {
-    const bytes = await describeServices(this.#dialogue, { address: "the director", services: [service] });
+    const bytes = await this.#describe(service);
     const codecs = JsonCodecs.ofDescriptors(bytes);
     const described = DescriptorSet.parse(bytes, Infinity).services.find(({ fullName }) => fullName === service);
     return (described?.methods ?? []).map(({ path, name, requestStream, responseStream, idempotent, resumable }) => ({
@@ -54,9 +55,23 @@ export class CallContracts {
     }));
   }
 
+  async #describe(service: string): Promise<Uint8Array> {
+    try {
+      return await describeServices(this.#dialogue, { address: "the director", services: [service] });
+    } catch (error) {
+      if (!(error instanceof FabricError) || error.code !== "DESCRIPTOR_CONFLICT") throw error;
+      const what = `${service} cannot be called in JSON: its workers sent no contract that can be used`;
+      throw new CommandError(
+        EXIT.failed,
+        `${what}: ${error.message}`,
+        "createWorker({ descriptors }), see docs/workers.md",
+      );
+    }
+  }
+
   /**
    * "package.Service/Method", or with the end of the service's name that no other has: "Service/Method".
-   * @throws CommandError naming what is near
+   * @throws CommandError naming what is near, or that its workers sent no contract
    */
   async method(text: string): Promise<CallMethod> {
     const [serviceText = "", methodText = ""] = text.replace(/^\//, "").split("/");

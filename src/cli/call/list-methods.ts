@@ -29,7 +29,7 @@ export async function listMethods(
     } catch (error) {
       // Of one service that is described badly, the others know nothing.
       if (service !== undefined) throw error;
-      if (!json) terminal.out(`${name}  (${messageOf(error)})`);
+      if (!json) terminal.out(paint(terminal, "dim", `${name}  (${messageOf(error)})`));
       continue;
     }
     if (json) {
