@@ -241,6 +241,7 @@ describe("The REST APIs at /api/cluster, at two directors", () => {
       await send("PATCH", "/nodes/w1/disable", undefined, 1);
       await eventually("director 1 knows", async () => (await node("w1"))?.status === "disabled");
       expect(await answering()).toEqual(new Set(["w2"]));
+      expect(await call("")).toMatchObject({ status: 200, json: { workerLabel: "w2" } });
       const refused = await call("-H 'heddle-worker: w1'");
       expect(refused).toMatchObject({
         status: 503,
@@ -260,6 +261,12 @@ describe("The REST APIs at /api/cluster, at two directors", () => {
       await send("POST", "/disable-serving", undefined, 1);
       await expect(compute.execute({ task: "echo" })).rejects.toMatchObject({ code: "DIRECTOR_IN_MAINTENANCE" });
       await send("POST", "/enable-serving", undefined, 1);
+      const refusedHere = await call("");
+      expect(refusedHere).toMatchObject({
+        status: 503,
+        headers: { "retry-after": "30", "x-service-mode": "maintenance" },
+        json: { code: "unavailable", heddleError: "DIRECTOR_IN_MAINTENANCE" },
+      });
       expect((await run("curl http://localhost:4402/readyz")).status).toBe(503);
       const during = await run(SERVICE_STATUS);
       const nodeStatus = { id: "node-id", status: "disabled", role: "coordinator", lastSeen: TIME };
@@ -344,6 +351,21 @@ describe("The REST APIs at /api/cluster, at two directors", () => {
       const refused = await send("POST", "/balance?strategy=fastest");
       expect(refused).toMatchObject({ status: 400, json: { message: expect.stringContaining("round-robin") } });
       expect((await get("/balance")).json).toMatchObject({ strategy: "weighted" });
+    });
+
+    it("G-04 places an agent on the node that has its services, lists it, releases it; POST balance moves agents", async () => {
+      const wish = { agent_name: "agent-1", services: ["wrapper", "database"] };
+      const placed = await send("POST", "/assignments", wish);
+      expect(placed).toMatchObject({ status: 201, json: { assignment: { agent_name: "agent-1", node_id: "node-2" } } });
+      expect((await send("POST", "/assignments", wish)).status).toBe(200);
+      expect((await send("POST", "/assignments", { ...wish, services: [] })).status).toBe(409);
+      expect((await get("/assignments")).json).toMatchObject({ success: true, count: 1 });
+      expect((await get("/stats")).json).toMatchObject({ total_assignments: 1, pending_assignments: 0 });
+      const moved = await send("POST", "/balance");
+      expect(moved).toMatchObject({ status: 200, json: { success: true, moved: 0, moves: [] } });
+      expect((await send("DELETE", "/assignments/agent-1")).status).toBe(200);
+      expect((await get("/assignments/agent-1")).status).toBe(404);
+      expect((await send("DELETE", "/assignments/agent-1")).status).toBe(404);
     });
 
     it("G-05 says who leads, and promotes the director that is asked to", async () => {
