@@ -90,6 +90,8 @@ export interface Connection {
   /** Never throws; what goes wrong arrives in `ended`, always after this returns. */
   start(call: CallStart, listener: CallListener): OutgoingCall;
   isReady(): boolean;
+  /** Of the latest PING that kept it alive; absent where none was answered yet, or none is sent. */
+  readonly roundTripMs?: number | undefined;
   /** Calls `listener` after every change of `isReady`. Ends with the connection. */
   onReadiness(listener: (ready: boolean, reason: string) => void): void;
   /** Ends the calls in flight with WORKER_LOST. Twice is once. */

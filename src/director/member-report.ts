@@ -83,7 +83,7 @@ export class MemberReport {
       agents: this.#agents.countAt(memberId),
       condition: conditionToWire(record.condition),
       reported: record.liveness.kind === "reported",
-      roundTripMs: 0,
+      roundTripMs: this.#pool.endpoint(memberId)?.connection.roundTripMs ?? 0,
     };
   }
 }

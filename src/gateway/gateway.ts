@@ -7,6 +7,7 @@ import type { GatewayParts } from "./gateway-parts";
 import { guard, guardedApp, guardedServer } from "./guard/guard";
 import { healthRoutes } from "./health/health-routes";
 import { callRoutes } from "./rpc/call-routes";
+import { OtherDirectors } from "./nodes/other-directors";
 import { PICCOLO_PREFIX, piccoloApi } from "./piccolo/piccolo-api";
 import { describeRoutes } from "./openapi/describe-routes";
 import { docsPage } from "./openapi/docs-page";
@@ -38,12 +39,17 @@ export class Gateway {
     guard(this.app, parts);
     describeRoutes(this.app, { version: parts.version, clusterName: parts.config.clusterName });
     tellServiceMode(this.app, parts);
+    const nodes = { ...parts, others: new OtherDirectors(parts) };
+    this.app.addHook("preClose", (done) => {
+      nodes.others.close();
+      done();
+    });
     // One line for each face.
     void this.app.register(healthRoutes(parts));
     void this.app.register(callRoutes(parts));
-    void this.app.register(clusterApi(parts), { prefix: CLUSTER_PREFIX });
+    void this.app.register(clusterApi(nodes), { prefix: CLUSTER_PREFIX });
     void this.app.register(metricsRoutes(parts));
-    void this.app.register(piccoloApi(parts), { prefix: PICCOLO_PREFIX });
+    void this.app.register(piccoloApi(nodes), { prefix: PICCOLO_PREFIX });
     void this.app.register(dashboardRoutes(parts));
     void this.app.register(openApiRoutes(parts));
     void this.app.register(docsPage());

@@ -63,6 +63,8 @@ export class Http2Connection implements ConnectionParts {
   readonly receiveWindow: ReceiveWindow;
   initialReceiveWindowBytes: number;
   lastAcceptedId = STREAM_ID_MAX;
+  /** Of the latest keepalive PING that was answered; undefined before the first. */
+  roundTripMs: number | undefined;
 
   readonly #socket: Duplex;
   readonly #output: OutputBatch;
@@ -103,7 +105,7 @@ export class Http2Connection implements ConnectionParts {
       timedOut: (error) =>
         this.#close({ kind: "timeout", code: error.code, message: error.message, cause: error }, "goaway"),
       reads: () => this.#reads,
-      ping: () => this.ping(() => {}),
+      ping: () => this.ping((roundTripMs) => (this.roundTripMs = roundTripMs)),
       idle: () => {
         if (this.streams.size > 0) return;
         this.guard.count("idleTimeoutMs");

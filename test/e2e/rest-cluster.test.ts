@@ -88,6 +88,11 @@ interface Node {
   readonly role: string;
 }
 
+interface Timed {
+  readonly id: string;
+  readonly responseTime: number | null;
+}
+
 const JSON_TYPE = `-H "Content-Type: application/json"`;
 const CALL = "/heddle.compute.v1.ComputeService/Execute";
 
@@ -103,6 +108,7 @@ describe("The REST APIs at /api/cluster, at two directors", () => {
         HEDDLE_CLUSTER_ID: "default-cluster",
         HEDDLE_HTTP_NODE_TIMEOUT_MS: "60000",
         HEDDLE_QUEUE_TIMEOUT_MS: "1000",
+        HEDDLE_DATA_KEEPALIVE_MS: "500",
       },
     });
   const urlOf = async ({ process }: Started) => {
@@ -241,6 +247,11 @@ describe("The REST APIs at /api/cluster, at two directors", () => {
       await send("PATCH", "/nodes/w1/disable", undefined, 1);
       await eventually("director 1 knows", async () => (await node("w1"))?.status === "disabled");
       expect(await answering()).toEqual(new Set(["w2"]));
+      await eventually("S-04 the round trip to the workers is measured at both directors", async () => {
+        const healths = await Promise.all([get("/health", 0), get("/health", 1)]);
+        const times = healths.flatMap(({ json }) => (json as { health: { nodes: Timed[] } }).health.nodes);
+        return times.filter(({ id, responseTime }) => /^w\d$/.test(id) && (responseTime ?? 0) > 0).length === 4;
+      });
       expect(await call("")).toMatchObject({ status: 200, json: { workerLabel: "w2" } });
       const refused = await call("-H 'heddle-worker: w1'");
       expect(refused).toMatchObject({
@@ -314,6 +325,11 @@ describe("The REST APIs at /api/cluster, at two directors", () => {
       for (const at of [1, 0, 1]) {
         const answer = await send("POST", "/nodes/node-2", beat, at);
         expect(answer).toMatchObject({ status: 200, json: { node: { ...beat, capacity: 16, status: "online" } } });
+        // The other director asks the one that heard it.
+        await eventually("the other director tells the same", async () => {
+          const { json } = await get("/nodes/node-2", 1 - at);
+          return (json as { node: { cpu_usage: number } }).node.cpu_usage === 50;
+        });
       }
       await send("POST", "/nodes/node-2", { status: "offline" }, 1);
       expect((await node("node-2", 1))?.status).toBe("offline");

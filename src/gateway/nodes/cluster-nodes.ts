@@ -1,6 +1,7 @@
 import { FabricError } from "../../core/errors";
-import type { Agent, DirectorInfo, GetTopologyResponse } from "../../wire/contract";
+import type { Agent, DirectorInfo, GetTopologyResponse, WireMember } from "../../wire/contract";
 import type { GatewayParts } from "../gateway-parts";
+import type { OtherDirectors } from "./other-directors";
 import { countByMember, placedAgents } from "./placed-agents";
 import { nodeOfDirector, nodeOfMember, type Node } from "./node";
 
@@ -17,7 +18,9 @@ export interface ClusterNodes {
 /** For the director itself, and what it asks the store. */
 export const ASK_TIMEOUT_MS = 10_000;
 
-export type NodesParts = Pick<GatewayParts, "director" | "agents" | "clock" | "config">;
+export interface NodesParts extends Pick<GatewayParts, "director" | "agents" | "clock" | "config"> {
+  readonly others: Pick<OtherDirectors, "ask">;
+}
 
 /** Everybody in the cluster: directors, workers with an agent of ours, and nodes that were registered. */
 export async function readNodes(parts: NodesParts): Promise<ClusterNodes> {
@@ -25,18 +28,27 @@ export async function readNodes(parts: NodesParts): Promise<ClusterNodes> {
   const askedMs = clock.monotonicMs();
   const topology = await director.getTopology({}, { timeoutMs: ASK_TIMEOUT_MS });
   const tookMs = clock.monotonicMs() - askedMs;
-  const agents = await placedAgents(parts.agents);
+  const others = topology.directors.filter(({ self }) => !self);
+  const [agents, views] = await Promise.all([placedAgents(parts.agents), parts.others.ask(others)]);
   const agentCounts = countByMember(agents);
   const nowUnixMs = clock.wallMs();
   const selfInfo = topology.directors.find(({ self }) => self) ?? unknownSelf(parts);
-  const others = topology.directors.filter(({ self }) => !self);
   const self = nodeOfDirector(selfInfo, nowUnixMs, tookMs);
   const nodes = [
     self,
-    ...others.map((info) => nodeOfDirector(info, nowUnixMs, undefined)),
-    ...topology.members.map((member) => nodeOfMember(member, agentCounts.get(member.memberId) ?? 0)),
+    ...others.map((info) => nodeOfDirector(info, nowUnixMs, views.get(info.directorId)?.responseTimeMs)),
+    ...topology.members.map((member) => {
+      const atHome = views.get(member.homeDirectorId)?.members.get(member.memberId);
+      return nodeOfMember(asAtHome(member, atHome), agentCounts.get(member.memberId) ?? 0);
+    }),
   ];
   return { topology, nodes, self, agents };
+}
+
+/** With what only its home director knows. */
+function asAtHome(member: WireMember, atHome: WireMember | undefined): WireMember {
+  if (atHome === undefined) return member;
+  return { ...member, load: atHome.load, lastHeartbeatUnixMs: atHome.lastHeartbeatUnixMs };
 }
 
 /** @throws FabricError MEMBER_NOT_FOUND */

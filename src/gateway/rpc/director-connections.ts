@@ -36,16 +36,11 @@ export class DirectorConnections {
         `heddle-director is ${JSON.stringify(directorId.slice(0, 120))}, and the directors are ${ids || "unknown"}: name one of them`,
       );
     }
-    return wanted.self ? connection : this.#connected(wanted.address);
+    return wanted.self ? connection : this.at(wanted.address);
   }
 
-  close(): void {
-    this.#isClosed = true;
-    for (const connection of this.#kept.values()) connection.close();
-    this.#kept.clear();
-  }
-
-  #connected(address: string): Connection {
+  /** To the director with this gRPC address. */
+  at(address: string): Connection {
     if (this.#isClosed) throw new FabricError("WORKER_UNREACHABLE", "the gateway is stopping");
     const connection = this.#kept.get(address) ?? this.#parts.connectDirector(address);
     this.#kept.delete(address);
@@ -56,5 +51,11 @@ export class DirectorConnections {
       unused.close();
     }
     return connection;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const connection of this.#kept.values()) connection.close();
+    this.#kept.clear();
   }
 }

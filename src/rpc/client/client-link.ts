@@ -111,6 +111,11 @@ export class ClientLink implements CallHost {
     return `the server's answer has over ${bytes} bytes of headers or trailers (HEDDLE_HEADER_LIST_MAX_BYTES)`;
   }
 
+  /** Of the latest keepalive PING; undefined before the first. */
+  get roundTripMs(): number | undefined {
+    return this.#connection.roundTripMs;
+  }
+
   /** Connected, and takes new calls. */
   get isUsable(): boolean {
     return this.#ready && !this.#retired && !this.#connection.isDraining;

@@ -65,6 +65,11 @@ export class LinkLane implements LinkOwner {
     this.#parts = parts;
   }
 
+  /** Of the link that takes the calls. */
+  get roundTripMs(): number | undefined {
+    return this.#current?.roundTripMs;
+  }
+
   get isReady(): boolean {
     return this.#current !== undefined;
   }

@@ -106,6 +106,10 @@ export class Subchannel implements Connection, CallRoute {
     return this.#calm.isReady;
   }
 
+  get roundTripMs(): number | undefined {
+    return this.#calm.roundTripMs;
+  }
+
   onReadiness(listener: (ready: boolean, reason: string) => void): void {
     this.#listeners.push(listener);
   }
