@@ -115,6 +115,10 @@ bench-threads: build ## Measure what WORKER_THREADS costs and brings (BENCH="--q
 bench-failover: build ## Measure what kills of workers and directors cost 500 calls/s, and how soon a stopped worker is suspected (BENCH="--quick")
 	@node dist/test/bench/failover.js $(BENCH)
 
+.PHONY: bench-dashboard
+bench-dashboard: build ## Measure what the dashboard costs with 1,000 workers: the page, and the director that feeds it (needs Chromium)
+	@node dist/test/bench/dashboard.js $(BENCH)
+
 .PHONY: bench-tools
 bench-tools: ## Install the other proxies and h2load (Debian; needs root)
 	apt-get update -q

@@ -42,6 +42,11 @@ export function machineTimes(): MachineTimes {
   };
 }
 
+/** The processes that this one started, and those that they did. */
+export function descendantsOf(pid: number): number[] {
+  return withDescendants(pid).slice(1);
+}
+
 function withDescendants(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const entry of listed("/proc")) {
