@@ -107,6 +107,10 @@ bench-ends-memory: build ## Measure memory per idle connection and idle call of 
 bench-relay-workers: build ## Measure what HEDDLE_RELAY_WORKERS costs and brings (BENCH="--rounds 4 --calls 30000")
 	@node dist/test/bench/relay-workers.js $(BENCH)
 
+.PHONY: bench-gateway
+bench-gateway: build ## Measure CPU per JSON call over HTTP to a worker, beside a hand-written Fastify and grpc-js handler (BENCH="--quick")
+	@node dist/test/bench/gateway.js $(BENCH)
+
 .PHONY: bench-threads
 bench-threads: build ## Measure what WORKER_THREADS costs and brings (BENCH="--quick")
 	@node dist/test/bench/threads.js $(BENCH)
