@@ -40,6 +40,7 @@ export function callRoutes(parts: GatewayParts): FastifyPluginCallback {
   const directors = new DirectorConnections(parts);
   const callParts: CallParts = {
     clock,
+    logger,
     bodyMaxBytes: config.bodyMaxBytes,
     directors,
     isResumable: (path) => catalog.method(path)?.resumable === true,
@@ -51,7 +52,7 @@ export function callRoutes(parts: GatewayParts): FastifyPluginCallback {
       directors.close();
       closed();
     });
-    app.setErrorHandler((error, _request, reply) => sendRefusal(reply, error));
+    app.setErrorHandler((error, _request, reply) => sendRefusal(reply, error, logger));
     app.setNotFoundHandler((request, reply) => {
       try {
         const path = pathOf(request);
@@ -65,7 +66,7 @@ export function callRoutes(parts: GatewayParts): FastifyPluginCallback {
         if (found.kind === "other methods") throw otherMethods(request.method, path, found.allow);
         startCall(callParts, ruleCall(found.route, found.segments, request), request, reply);
       } catch (error) {
-        sendRefusal(reply, error);
+        sendRefusal(reply, error, logger);
       }
     });
     done();

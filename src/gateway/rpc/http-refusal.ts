@@ -2,6 +2,7 @@ import type { FastifyReply } from "fastify";
 
 import type { CallEnd } from "../../core/call";
 import { FabricError, messageOf } from "../../core/errors";
+import type { Logger } from "../../core/logger";
 import { errorBodyOfError, type ErrorBody } from "./error-body";
 import { httpStatusOf } from "./http-status";
 
@@ -20,9 +21,14 @@ export class HttpRefusal extends Error {
   }
 }
 
-/** Answers what was thrown before there was a call. */
-export function sendRefusal(reply: FastifyReply, thrown: unknown): void {
+/** Answers what was thrown before there was a call. What the request is not to blame for is told to the log only. */
+export function sendRefusal(reply: FastifyReply, thrown: unknown, logger: Logger): void {
   const refusal = refusalOf(thrown);
+  if (refusal.httpStatus === 500 && !(thrown instanceof FabricError)) {
+    const { method, url } = reply.request;
+    const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
+    logger.error(`HTTP ${method} ${url.slice(0, 200)} failed: ${reason}`);
+  }
   sendError(reply.headers(refusal.headers), refusal.httpStatus, refusal.body);
 }
 
@@ -57,5 +63,5 @@ function refusalOf(thrown: unknown): HttpRefusal {
   if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
     return new HttpRefusal(statusCode, { code: "invalid_argument", message });
   }
-  return new HttpRefusal(500, { code: "internal", message });
+  return new HttpRefusal(500, { code: "internal", message: "this is a fault of the director: its log says more" });
 }

@@ -7,6 +7,7 @@ import type { CallMetadata } from "../../core/call-metadata";
 import type { Clock } from "../../core/clock";
 import { FabricError } from "../../core/errors";
 import { HEDDLE_KEYS } from "../../core/heddle-metadata";
+import type { Logger } from "../../core/logger";
 import type { MethodJson } from "../../wire/json-codec";
 import { CONNECT_NAMING, PLAIN_NAMING } from "./answer-metadata";
 import { deadlineOf } from "./call-deadline";
@@ -22,6 +23,7 @@ import { UnaryAnswer } from "./unary-answer";
 
 export interface CallParts {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly bodyMaxBytes: number;
   readonly directors: DirectorConnections;
   isResumable(path: string): boolean;
@@ -57,7 +59,7 @@ export function startCall(parts: CallParts, toMake: CallToMake, request: Fastify
   }
   connection.then(
     (found) => run(parts, toMake, found, start, form, reply),
-    (error: unknown) => sendRefusal(reply, error),
+    (error: unknown) => sendRefusal(reply, error, parts.logger),
   );
 }
 

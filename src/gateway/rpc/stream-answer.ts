@@ -55,6 +55,7 @@ export class StreamAnswer implements CallListener {
   /** @param sequence - messages that the caller has already, which the answer goes on after */
   watch(call: OutgoingCall, sequence = 0): void {
     this.#call = call;
+    if (this.#raw.destroyed) call.cancel(); // it went while another director was looked for
     this.#sequence = sequence;
     this.#raw.on("close", () => {
       if (this.#isOver) return;

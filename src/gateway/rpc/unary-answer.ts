@@ -31,6 +31,7 @@ export class UnaryAnswer implements CallListener {
   /** The caller who goes away cancels the call. */
   watch(call: OutgoingCall): void {
     this.#call = call;
+    if (this.#reply.raw.destroyed) call.cancel(); // it went while another director was looked for
     this.#reply.raw.on("close", () => {
       if (!this.#isOver) call.cancel();
     });
