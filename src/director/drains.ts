@@ -1,10 +1,11 @@
+import type { AgentRecord } from "../core/agent";
 import type { Clock } from "../core/clock";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
 import { isDrained, type Intent, type MemberRecord } from "../core/member";
 import type { MemberView } from "../membership/events";
 import type { Store } from "../store/store";
-import type { ClusterView } from "./cluster-view";
+import type { ClusterView, FactChange } from "./cluster-view";
 import { encodeRecord, KEYS, type DrainReport } from "./records";
 
 export interface DrainsParts {
@@ -16,6 +17,8 @@ export interface DrainsParts {
   record(memberId: string): MemberRecord | undefined;
   /** Calls that this director has in flight to the member. */
   ownInFlight(memberId: string): number;
+  /** Named agents that are to run at the member. Default: none. */
+  agentsAt?(memberId: string): number;
 }
 
 /** How a drain is, as far as this director knows. */
@@ -40,7 +43,7 @@ const SHARE_EVERY_MS = 1_000;
 /**
  * The drains of this cluster as seen from this director. A worker's heartbeats go to its home director only, so that one shares
  * through the store what the others must know, while there are others:
- * - D1 complete is what a worker measured: it takes no new calls, and none is in flight.
+ * - D1 complete is what a worker measured: it takes no new calls, and none is in flight; and the record has no agent there any more.
  * - D2 a report counts for the drain that it was made for, and for no later one.
  */
 export class Drains {
@@ -53,9 +56,10 @@ export class Drains {
   constructor(parts: DrainsParts) {
     this.#parts = parts;
     parts.view.onChange((changes) => {
-      for (const { fact } of changes) {
+      for (const { fact, before } of changes) {
         if (fact.kind === "intent" && !(fact.value && isDrained(fact.value))) this.#shared.delete(fact.id);
         if (fact.kind === "intent" || fact.kind === "member" || fact.kind === "drain") this.#tell(fact.id);
+        if (fact.kind === "agent") for (const memberId of membersOf(before, fact.value)) this.#tell(memberId);
       }
     });
   }
@@ -95,7 +99,8 @@ export class Drains {
     intent: Intent,
     record: MemberRecord,
   ): Pick<DrainProgress, "phase" | "detail"> {
-    if (!serving && inFlight === 0) return { phase: "complete", detail: "no call is in flight" }; // D1
+    const agents = this.#parts.agentsAt?.(record.memberId) ?? 0;
+    if (!serving && inFlight === 0 && agents === 0) return { phase: "complete", detail: "no call is in flight" }; // D1
     const away = record.state === "suspect" ? `as of its last heartbeat: it is suspect (${record.stateReason})` : "";
     if (intent.deadlineUnixMs > 0 && this.#parts.clock.wallMs() >= intent.deadlineUnixMs) {
       const forced =
@@ -103,7 +108,11 @@ export class Drains {
       return { phase: "deadline-passed", detail: away || (intent.force ? forced : "the calls may go on") };
     }
     if (serving) return { phase: "taking-out", detail: away || "waiting until no director picks it" };
-    return { phase: "finishing", detail: away };
+    const leaving =
+      agents === 1
+        ? "an agent goes on there until it runs elsewhere"
+        : `${agents} agents go on there until they run elsewhere`;
+    return { phase: "finishing", detail: away || (agents > 0 ? leaving : "") };
   }
 
   #measure(memberId: string, record: MemberRecord | undefined, intent: Intent): Measure {
@@ -151,6 +160,12 @@ export class Drains {
   #tell(memberId: string): void {
     for (const listener of this.#listeners.get(memberId) ?? []) listener();
   }
+}
+
+/** Whom a change of an agent's record is about. */
+function membersOf(...records: readonly FactChange["before"][]): ReadonlySet<string> {
+  const agents = records as readonly (AgentRecord | undefined)[];
+  return new Set(agents.flatMap((agent) => (agent ? [agent.memberId, agent.previous?.memberId ?? ""] : [])));
 }
 
 function isSameReport(a: DrainReport, b: DrainReport): boolean {

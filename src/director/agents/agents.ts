@@ -52,6 +52,12 @@ export class Agents {
     return this.#index.of(memberId).size;
   }
 
+  /** How many are to run at the member: of those it has, the ones that have not failed there. */
+  runningAt(memberId: string): number {
+    const names = [...this.#index.of(memberId)];
+    return names.filter((name) => this.#index.generationAt(memberId, name) !== undefined).length;
+  }
+
   /** The leader's part, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void> {
     return this.#duties.run(signal);

@@ -1,3 +1,4 @@
+import type { AgentRecord } from "../../../src/core/agent";
 import { SILENT_LOGGER } from "../../../src/core/logger";
 import { DEFAULT_INTENT, type Intent } from "../../../src/core/member";
 import { seededRandom } from "../../../src/core/random";
@@ -65,6 +66,21 @@ async function open() {
 }
 
 const CORDON = intent("cordoned", "disk");
+const AGENT: AgentRecord = {
+  name: "crawler",
+  services: [],
+  match: "",
+  onlyMemberId: "",
+  parameters: {},
+  state: "running",
+  reason: "assigned",
+  memberId: "w1",
+  generation: 3,
+  createdAtUnixMs: 1,
+  assignedAtUnixMs: 2,
+  moves: 2,
+  failures: 0,
+};
 
 describe("StoreRecovery", () => {
   it("gives a store an identity once, however many directors there are", async () => {
@@ -79,13 +95,16 @@ describe("StoreRecovery", () => {
     await store.put(KEYS.intent("w1"), encodeRecord(CORDON));
     await store.put(KEYS.balancing, encodeRecord("round-robin"));
     await store.put(KEYS.descriptors("abc"), Buffer.from([0, 255, 7]));
+    await store.put(KEYS.agent("crawler"), encodeRecord(AGENT));
     await clock.advance(10);
     told.length = 0;
     await replace(await emptyStore(clock));
+    expect(view.agents.get("crawler")).toEqual(AGENT);
     expect([view.intent("w1"), view.balancing, view.descriptors.size]).toEqual([CORDON, "round-robin", 1]);
     await clock.advance(2_000);
     expect([view.lost.size, told]).toEqual([0, []]);
     expect(await stored(KEYS.intent("w1"))).toEqual(CORDON);
+    expect(await stored(KEYS.agent("crawler"))).toEqual(AGENT);
     expect(await stored(KEYS.balancing)).toBe("round-robin");
     expect(Buffer.from((await stored(KEYS.descriptors("abc"))) as Uint8Array)).toEqual(Buffer.from([0, 255, 7]));
     expect(view.identity).toBe("id-2");

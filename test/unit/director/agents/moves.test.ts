@@ -1,5 +1,5 @@
 import { IntentKind } from "../../../../generated/heddle/v1/member";
-import { AgentState } from "../../../../src/wire/contract";
+import { AgentState, DrainPhase, type DrainMemberResponse } from "../../../../src/wire/contract";
 import { AgentCluster } from "../../../support/agent-cluster";
 
 describe("Agents whose worker goes (G-04, H-06)", () => {
@@ -86,6 +86,26 @@ describe("Agents whose worker goes (G-04, H-06)", () => {
     await memory().until("it has stopped here", () => cluster.code(here).running.size === 0);
     expect(code.names).toEqual(["a"]);
     expect((await cluster.get("a")).previousMemberId).toBe("");
+  });
+
+  it("a drain is complete only when the agents run elsewhere, and says what it waits for", async () => {
+    const { here, there } = await placed();
+    let start = () => {};
+    cluster.code(there).before = new Promise((resolve) => (start = resolve));
+    const told: DrainMemberResponse[] = [];
+    const watch = async () => {
+      for await (const message of cluster.first.rpc.drainMember({ memberId: here })) told.push(message);
+    };
+    const watched = watch();
+    await memory().clock.advance(10_000);
+    expect(told.at(-1)).toMatchObject({
+      phase: DrainPhase.FINISHING,
+      detail: "an agent goes on there until it runs elsewhere",
+    });
+    start();
+    await memory().outcome(watched);
+    expect(told.at(-1)!.phase).toBe(DrainPhase.COMPLETE);
+    await memory().until("it has stopped here", () => cluster.code(here).running.size === 0);
   });
 
   it("in maintenance with nobody else to take it: it stops and waits, and comes back with the worker", async () => {
