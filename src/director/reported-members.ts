@@ -55,6 +55,9 @@ export class ReportedMembers {
     if (!store.isAvailable()) throw unavailable("the store does not answer: nothing was changed");
     const known = this.#known(identity);
     const memberId = known?.memberId ?? identity.memberId;
+    if (view.directors.has(memberId)) {
+      throw new FabricError("DUPLICATE_MEMBER", `${memberId} is the id of a director: choose another`);
+    }
     if (known && options.keepAddress && known.state === "alive" && known.address !== identity.address) {
       throw duplicate(identity, known);
     }

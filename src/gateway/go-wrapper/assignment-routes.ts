@@ -123,7 +123,7 @@ export function assignmentRoutes(app: FastifyInstance, { agents }: NodesParts): 
     },
     async ({ params: { name } }) => {
       const { released } = await agents.releaseAgent({ name, reason: "released by the cluster API" }, TIMEOUT);
-      if (!released) throw new FabricError("MEMBER_NOT_FOUND", `there is no agent "${name.slice(0, 128)}"`);
+      if (!released) throw new FabricError("AGENT_NOT_FOUND", `there is no agent "${name.slice(0, 128)}"`);
       return { success: true, message: `Agent ${name} released` };
     },
   );

@@ -7,7 +7,7 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": "80", "https:
  * @throws FabricError INVALID_ARGUMENT
  */
 export function addressOfUrl(text: string): string {
-  const url = URL.parse(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
   const port = url && (url.port || DEFAULT_PORTS[url.protocol]);
   if (!url || !port || DEFAULT_PORTS[url.protocol] === undefined || url.hostname === "") {
     throw new FabricError(

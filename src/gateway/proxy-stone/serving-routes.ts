@@ -14,7 +14,7 @@ const SERVICE_MODE = { type: "string", enum: ["serving", "maintenance"] } as con
 const NODE_QUERY = {
   type: "object",
   properties: {
-    node: { ...text, description: "the id of a node; by default the director that answers" },
+    node: { ...text, minLength: 1, description: "the id of a node; by default the director that answers" },
   },
 } as const;
 

@@ -173,6 +173,7 @@ describe("Members without an agent, at directors that share a store", () => {
     await expect(register(first, taken)).rejects.toMatchObject({ code: "DUPLICATE_MEMBER" });
     await expect(register(second, taken)).rejects.toMatchObject({ code: "DUPLICATE_MEMBER" });
     await cluster.untilReady(second, ["w1"], 10);
+    await expect(register(first, { memberId: "director-2" })).rejects.toMatchObject({ code: "DUPLICATE_MEMBER" });
   });
 
   it("come back after they were removed, as new ones", async () => {
