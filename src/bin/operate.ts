@@ -2,11 +2,15 @@ import { constants } from "node:os";
 
 import { connect } from "../api/client";
 import type { Operate } from "../cli/operator-commands";
-import { reportFailure } from "../cli/report-failure";
+import { isUnreachable, reportFailure } from "../cli/report-failure";
+import { loadClientConfig } from "../config/roles";
 import { onStopSignal } from "../platform/signals";
 import { systemClock } from "../platform/system-clock";
 import { AgentServiceDefinition } from "../wire/contract";
 import { processTerminal } from "./process-terminal";
+import type * as WhyUnreachable from "./why-unreachable";
+
+const loadProbe = () => require("./why-unreachable") as typeof WhyUnreachable;
 
 /** Through whichever director answers. Ctrl-C ends what waits; a second one ends the process. */
 export const operate: Operate = async (env, action, { mode = "proxy" } = {}) => {
@@ -24,7 +28,11 @@ export const operate: Operate = async (env, action, { mode = "proxy" } = {}) => 
       await fabric.close();
     }
   } catch (error) {
-    return reportFailure(terminal, error);
+    return reportFailure(
+      terminal,
+      error,
+      isUnreachable(error) ? await loadProbe().whyUnreachable(loadClientConfig(env)) : [],
+    );
   } finally {
     stopListening();
   }

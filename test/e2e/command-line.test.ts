@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
+import { makeCertificates } from "../support/certificates";
 import { Cluster, type Started } from "../support/cluster";
 import { BIN, eventually, type RunningProcess } from "../support/processes";
 
@@ -173,7 +174,27 @@ describe("heddle, as it is installed, on a real cluster", () => {
       expect([out, err.trimEnd().split("\n").at(-1)]).toEqual(["", expect.stringMatching(/^Try: /)]);
     // Nobody listens at port 1.
     const unanswered = await heddle("nodes", "ls", "--directors", "127.0.0.1:1", "--timeout", "300ms");
-    expect([unanswered.code, unanswered.err]).toEqual([5, expect.stringMatching(/no director answers.*\nTry: /)]);
+    const why = /no director answers.*\n {2}127\.0\.0\.1:1: nobody listens there\nTry: /;
+    expect([unanswered.code, unanswered.err]).toEqual([5, expect.stringMatching(why)]);
+  });
+
+  it("ends with exit code 4 at a director that wants a certificate, and says what is wrong with TLS", async () => {
+    const { certFile, keyFile, caFile } = await makeCertificates(folder);
+    const own = { HEDDLE_TLS_CERT_FILE: certFile, HEDDLE_TLS_KEY_FILE: keyFile, HEDDLE_TLS_CA_FILE: caFile };
+    const strict = await cluster.director({ env: { ...own, HEDDLE_TLS_CLIENT_CA_FILE: caFile } });
+    const asked = (env: Record<string, string>, ...more: string[]) =>
+      heddleIn({ DIRECTOR_ADDR: strict.address, ...env }, "leader", ...more);
+    const [known, unknown, plain] = await Promise.all([
+      asked(own),
+      asked({ HEDDLE_TLS_CA_FILE: caFile }, "--timeout", "2s"),
+      asked({}, "--timeout", "2s"),
+    ]);
+    expect([known.code, unknown.code, plain.code]).toEqual([0, 4, 5]);
+    expect(unknown.err).toMatch(
+      / {2}127\.0\.0\.1:\d+: it refuses us: .*\nTry: the same with a certificate that the director takes/,
+    );
+    expect(plain.err).toContain("does it want TLS (HEDDLE_TLS_CA_FILE)?");
+    await strict.process.kill();
   });
 
   it("writes a bundle, shows settings, and completes in bash what the cluster has", async () => {
