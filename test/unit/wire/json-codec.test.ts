@@ -149,12 +149,11 @@ describe("JSON of a message", () => {
     for (const depth of [101, 100_000]) {
       const text = `${'{"inner":'.repeat(depth)}{}${"}".repeat(depth)}`;
       const message = textRefusal(part, text);
-      expect(message).toContain("inner.inner");
-      expect(message).toContain("recursion depth");
+      expect(message).toContain("nested more than 100 deep");
       expect(message.length).toBeLessThan(600);
     }
     const list = `{"value":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
-    expect(textRefusal(everything, list)).toContain("recursion depth");
+    expect(textRefusal(everything, list)).toContain("nested more than 100 deep");
   });
 
   it("takes integers over 2^53 exactly, though JSON numbers are not", () => {
@@ -202,7 +201,8 @@ describe("JSON of a message", () => {
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.constantFrom(undefined, 2), (json, indent) => {
         const text = JSON.stringify({ value: json }, undefined, indent);
         fc.pre(!/\d{16}/.test(text));
-        expect(everything.encodeText(text)).toEqual(everything.encode({ value: json as JsonValue }));
+        // Not the value itself: text has no -0.
+        expect(everything.encodeText(text)).toEqual(everything.encode(JSON.parse(text) as JsonValue));
       }),
       { numRuns: 200 },
     );
