@@ -31,7 +31,7 @@ export interface Endpoint {
   readonly tags: Tags;
   /** Calls it is willing to execute at once; 0 means no bound. */
   readonly slots: number;
-  /** Used only when no other endpoint is ready (intent `standby`). */
+  /** Used only while no other endpoint can take a call: none is ready, or all that are ready are full (intent `standby`). */
   readonly standby: boolean;
   /** Calls of this director, or of this client, that are not finished. Those of a director's other processes are up to 50 ms old. */
   readonly inFlight: number;

@@ -48,6 +48,10 @@ export const workerSettings = {
     accepts: "1 to 63 letters, digits and . _ -",
     doc: "What the member is in the cluster: `worker`, `coordinator`, `agent`, `gateway`, `monitor`, `master`, `sub`, or a word of your own. Shown in lists and matched by selectors; it does not change what the worker does.",
   }),
+  standby: flag("WORKER_STANDBY", {
+    default: false,
+    doc: "The worker is there for when the others are full or gone: it gets a call only while no other worker that serves can take it. Also said by ROLE=standby. What an operator sets (`heddle nodes standby`, `resume`) wins, and is kept over restarts.",
+  }),
   agentType: choice("AGENT_TYPE", {
     default: "",
     words: ["", "monitoring", "storage", "compute", "network", "generic"],

@@ -27,6 +27,9 @@ export const DEFAULT_INTENT: Intent = {
   force: false,
 };
 
+/** Of a member that is a standby by its own wish, and of which no operator wants anything. */
+export const OWN_STANDBY: Intent = { ...DEFAULT_INTENT, kind: "standby", reason: "it started as standby" };
+
 /** Intents under which the worker itself is told to take no calls. */
 export function isDrained({ kind }: Intent): boolean {
   return kind === "draining" || kind === "maintenance";
@@ -121,6 +124,8 @@ export interface MemberIdentity {
   readonly takesAgents?: boolean;
   /** Agents it takes at most; absent or 0: as many as `slots`. */
   readonly agentsMax?: number;
+  /** Wants to be used only while no other can take a call, unless an operator says otherwise. */
+  readonly standby?: boolean;
 }
 
 /** Agents the member takes at most; 0 for no bound. They are not calls, and take none of its slots for calls. */

@@ -13,7 +13,7 @@ import { clusterStats, type ClusterStatsParts } from "./cluster-stats";
 import { durable } from "./member-rpcs";
 import { encodeRecord, KEYS } from "./records";
 import { topology, type TopologyParts } from "./topology";
-import type { WorkerPool } from "./worker-pool";
+import type { PooledEndpoint, WorkerPool } from "./worker-pool";
 
 export interface ClusterRpcsParts extends ClusterStatsParts, TopologyParts {
   readonly pool: WorkerPool;
@@ -106,14 +106,19 @@ function explain(parts: ClusterRpcsParts, request: ExplainRequest) {
   const policy = request.policy ? registry.resolve(request.policy).name : balancer.policyName;
   parseSelector(request.match);
   const asked = { ...request, method };
-  const candidates = report.records().map((record): Candidate => {
+  const looked = report.records().map((record) => {
     const endpoint = pool.endpoint(record.memberId);
-    const reason = shortage.exclusion(record, asked);
-    const full = endpoint !== undefined && endpoint.slots > 0 && endpoint.inFlight >= endpoint.slots;
+    const excludedBecause = shortage.exclusion(record, asked) || (endpoint ? fullness(endpoint) : "");
+    return { record, endpoint, excludedBecause };
+  });
+  const needsStandby = !looked.some(({ excludedBecause, endpoint }) => excludedBecause === "" && !endpoint?.standby);
+  const candidates = looked.map(({ record, endpoint, excludedBecause }): Candidate => {
+    const isHeldBack = excludedBecause === "" && endpoint?.standby === true && !needsStandby;
+    const why = isHeldBack ? "standby: another worker can take the call" : excludedBecause;
     return {
       memberId: record.memberId,
-      eligible: reason === "" && !full,
-      excludedBecause: reason || (full ? `all ${endpoint.slots} slots are in use` : ""),
+      eligible: why === "",
+      excludedBecause: why,
       load: endpoint?.inFlight ?? 0,
       inFlight: endpoint?.inFlight ?? 0,
       slots: record.slots,
@@ -124,4 +129,8 @@ function explain(parts: ClusterRpcsParts, request: ExplainRequest) {
   if (picked.kind === "picked") return { pickedMemberId: picked.endpoint.memberId, policy, candidates };
   const reason = shortage.refuse(asked) ?? shortage.explain(asked);
   return { policy, candidates, message: reason.message };
+}
+
+function fullness({ slots, inFlight }: PooledEndpoint): string {
+  return slots > 0 && inFlight >= slots ? `all ${slots} slots are in use` : "";
 }

@@ -2,7 +2,7 @@ import type { AgentRecord } from "../core/agent";
 import type { Clock } from "../core/clock";
 import { messageOf } from "../core/errors";
 import type { Logger } from "../core/logger";
-import { DEFAULT_INTENT, type Intent, type MemberRecord } from "../core/member";
+import { DEFAULT_INTENT, OWN_STANDBY, type Intent, type MemberRecord } from "../core/member";
 import type { Store, WatchEvent } from "../store/store";
 import { LostFacts } from "./lost-facts";
 import {
@@ -125,7 +125,9 @@ export class ClusterView {
   }
 
   intent(memberId: string): Intent {
-    return this.#intents.get(memberId) ?? DEFAULT_INTENT;
+    const intent = this.#intents.get(memberId);
+    if (intent !== undefined) return intent;
+    return this.#members.get(memberId)?.standby === true ? OWN_STANDBY : DEFAULT_INTENT;
   }
 
   /** What an operator wants of a director. */

@@ -276,6 +276,7 @@ export class DirectorWiring {
 
   #published(): void {
     this.#poolLog.show(this.pool.ready);
+    this.credits.published(this.pool.ready);
     this.tellServing();
     this.#tellWatchers();
   }

@@ -64,6 +64,8 @@ export interface Relays {
   /** Resolves when every process acts by all that was told before, or after a second. */
   caughtUp(): Promise<void>;
   calls(): DispatcherCounts;
+  /** Calls that wait for a worker, and those that a standby has because the others were full. */
+  waiting(): number;
   memberCalls(memberId: string): MemberCalls;
   /** Calls that the processes have on the member, or may begin there by what they were told before. */
   inUse(memberId: string): number;
@@ -120,6 +122,7 @@ export const NO_RELAYS: Relays = {
   settingsChanged: () => {},
   caughtUp: () => Promise.resolve(),
   calls: () => NO_CALLS,
+  waiting: () => 0,
   memberCalls: () => NO_MEMBER_CALLS,
   inUse: () => 0,
   watchCalls: () => {},

@@ -19,6 +19,7 @@ const IDENTITY_FIELDS = [
   "sharesSlots",
   "takesAgents",
   "agentsMax",
+  "standby",
 ] as const satisfies readonly (keyof MemberIdentity)[];
 
 /** Whether two identities say the same. A different order of keys may count as a difference: that costs one write. */

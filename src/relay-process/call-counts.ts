@@ -1,7 +1,7 @@
 import type { Dispatcher } from "../balancing/dispatcher";
 import type { Clock } from "../core/clock";
 import { PacedTask } from "../core/paced-task";
-import type { PooledEndpoint } from "../director/worker-pool";
+import type { PooledEndpoint, WorkerPool } from "../director/worker-pool";
 import type { MemberTally, Tally } from "./messages";
 
 /**
@@ -18,17 +18,17 @@ export class CallCounts {
   /** Of each endpoint, how many events of its calls have been told. */
   readonly #told = new WeakMap<PooledEndpoint, number>();
   readonly #changed = new Set<PooledEndpoint>();
-  readonly #endpointOf: (memberId: string) => PooledEndpoint | undefined;
+  readonly #pool: Pick<WorkerPool, "endpoint" | "ready">;
   #ended: string[] = [];
 
   constructor(
     clock: Clock,
     dispatcher: Dispatcher<PooledEndpoint>,
-    endpointOf: (memberId: string) => PooledEndpoint | undefined,
+    pool: Pick<WorkerPool, "endpoint" | "ready">,
     send: (tally: Tally) => void,
   ) {
     this.#dispatcher = dispatcher;
-    this.#endpointOf = endpointOf;
+    this.#pool = pool;
     this.#send = send;
     this.#task = new PacedTask(
       clock,
@@ -68,15 +68,21 @@ export class CallCounts {
     this.#changed.clear();
     const ended = this.#ended;
     this.#ended = [];
-    this.#send({ calls, members, ended });
+    this.#send({ calls, spilled: this.#spilled(), members, ended });
     // Calls come and go that no endpoint hears of: those that wait for one, and those that fail without.
     if (calls.queued > 0 || calls.inFlight > 0) this.#task.soon();
+  }
+
+  #spilled(): number {
+    const { ready } = this.#pool;
+    const standbys = ready.filter(({ standby }) => standby);
+    return standbys.length === ready.length ? 0 : standbys.reduce((sum, { begun }) => sum + begun, 0);
   }
 
   /** Nothing when only its load changed, or when the member has another endpoint by now: a departed one's calls do not count. */
   #tallyOf(endpoint: PooledEndpoint): MemberTally[] {
     const { memberId, counts, meanLatencyMs } = endpoint;
-    if (this.#endpointOf(memberId) !== endpoint) return [];
+    if (this.#pool.endpoint(memberId) !== endpoint) return [];
     const { started, ok, failed, cancelled } = counts;
     const ended = ok + failed + cancelled;
     if (this.#told.get(endpoint) === started + ended) return [];

@@ -35,6 +35,8 @@ export interface Update {
 /** What one relay process counts. Numbers are since its start, so that none is lost with a message. */
 export interface Tally {
   readonly calls: DispatcherCounts;
+  /** Calls that standbys have now, while there are others: these were full. */
+  readonly spilled: number;
   /** Those that changed since the tally before. */
   readonly members: readonly MemberTally[];
   /** The `address` of every connection that was handed over and has ended since the tally before. */

@@ -148,6 +148,10 @@ export class RelayFleet implements Relays {
     return this.#totals.calls(this.#handles());
   }
 
+  waiting(): number {
+    return this.#handles().reduce((sum, handle) => sum + handle.waiting, 0);
+  }
+
   memberCalls(memberId: string): MemberCalls {
     return this.#totals.member(memberId, this.#handles());
   }
@@ -182,7 +186,7 @@ export class RelayFleet implements Relays {
       failed: (reason) => this.#failed(seat, reason),
       tallied: (members) => {
         this.#tallied(members);
-        if ((handle.calls?.queued ?? 0) > 0) this.#ledger.divideFor(handle);
+        if (handle.waiting > 0) this.#ledger.divideFor(handle);
         this.#source?.queuedChanged();
       },
       sharesTaken: (memberIds) => memberIds.forEach((memberId) => this.#ledger.divide(memberId)),

@@ -103,6 +103,11 @@ export class RelayHandle implements SlotHolder {
     return this.#tally?.calls;
   }
 
+  /** See `Relays.waiting`. */
+  get waiting(): number {
+    return this.#tally === undefined ? 0 : this.#tally.calls.queued + this.#tally.spilled;
+  }
+
   member(memberId: string): MemberTally | undefined {
     return this.#members.get(memberId);
   }
@@ -158,7 +163,7 @@ export class RelayHandle implements SlotHolder {
   claim(memberId: string): SlotClaim {
     const { share, ceiling } = this.#shares.get(memberId) ?? { share: 0, ceiling: 0 };
     const inFlight = this.#members.get(memberId)?.inFlight ?? 0;
-    return { share, ceiling, inFlight, queued: this.#tally?.calls.queued ?? 0 };
+    return { share, ceiling, inFlight, queued: this.waiting };
   }
 
   setShare(memberId: string, share: number): void {

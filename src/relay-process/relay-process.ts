@@ -114,12 +114,7 @@ export class RelayProcess implements MirrorFollower {
       unready: shortage,
       observer: this.#meter,
     });
-    this.#counts = new CallCounts(
-      clock,
-      this.#dispatcher,
-      (memberId) => this.#pool.endpoint(memberId),
-      (tally) => send({ kind: "tally", tally }),
-    );
+    this.#counts = new CallCounts(clock, this.#dispatcher, this.#pool, (tally) => send({ kind: "tally", tally }));
     const router = new CallRouter({
       clock,
       random,

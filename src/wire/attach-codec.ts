@@ -137,6 +137,7 @@ function helloToWire(hello: Hello): WireHello {
     sharesSlots: hello.sharesSlots ?? false,
     takesAgents: hello.takesAgents ?? false,
     agentsMax: hello.agentsMax ?? 0,
+    standby: hello.standby ?? false,
   };
 }
 

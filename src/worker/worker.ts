@@ -30,6 +30,9 @@ export interface WorkerServer {
   close(): void;
 }
 
+/** A role that is more than a word: whoever has it is a standby. */
+const STANDBY_ROLE = "standby";
+
 /** Settled settings of a worker. */
 export interface WorkerConfig extends KeyedCallsBounds {
   readonly memberId: string;
@@ -44,6 +47,8 @@ export interface WorkerConfig extends KeyedCallsBounds {
   readonly slots: number;
   /** Agents taken at most; absent or 0 for as many as `slots`. */
   readonly agentsMax?: number;
+  /** Only to be used while no other worker can take a call. */
+  readonly standby?: boolean;
   /** How long agents go on while no director answers; absent or 0 for as long as it takes. */
   readonly agentsAloneMs?: number;
   readonly role: string;
@@ -416,6 +421,7 @@ export class Worker {
       sharesSlots: this.#parts.server !== undefined,
       takesAgents: this.#agents !== undefined,
       agentsMax: config.agentsMax ?? 0,
+      standby: config.standby === true || config.role === STANDBY_ROLE,
     };
   }
 

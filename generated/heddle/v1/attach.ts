@@ -126,6 +126,8 @@ export interface Hello {
   takesAgents: boolean;
   /** Agents it takes at most; 0: as many as `slots`, and without them no bound. */
   agentsMax: number;
+  /** Wants to be used only when no other member can take a call: intent STANDBY, until an operator sets another. */
+  standby: boolean;
 }
 
 export interface Hello_TagsEntry {
@@ -653,6 +655,7 @@ function createBaseHello(): Hello {
     sharesSlots: false,
     takesAgents: false,
     agentsMax: 0,
+    standby: false,
   };
 }
 
@@ -714,6 +717,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.agentsMax !== 0) {
       writer.uint32(144).uint32(message.agentsMax);
+    }
+    if (message.standby !== false) {
+      writer.uint32(152).bool(message.standby);
     }
     return writer;
   },
@@ -878,6 +884,14 @@ export const Hello: MessageFns<Hello> = {
             message.agentsMax = reader.uint32();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.standby = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -925,6 +939,7 @@ export const Hello: MessageFns<Hello> = {
     message.sharesSlots = object.sharesSlots ?? false;
     message.takesAgents = object.takesAgents ?? false;
     message.agentsMax = object.agentsMax ?? 0;
+    message.standby = object.standby ?? false;
     return message;
   },
 };

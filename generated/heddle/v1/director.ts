@@ -145,7 +145,7 @@ export interface EndpointInfo {
   load:
     | Load
     | undefined;
-  /** True for members of intent standby. */
+  /** True for members of intent standby: picked only while no other can take a call. */
   standby: boolean;
   dataKeepalive: boolean;
   label: string;

@@ -49,7 +49,7 @@ export const IntentKind = {
   DRAINING: 3,
   /** MAINTENANCE - Taken out for work on the machine. */
   MAINTENANCE: 4,
-  /** STANDBY - Used only when no serving member is ready. */
+  /** STANDBY - Used only while no serving member can take a call: none is ready, or all slots of those that are ready are in use. */
   STANDBY: 5,
   UNRECOGNIZED: -1,
 } as const;

@@ -1,4 +1,5 @@
 import type { Dispatcher } from "../../balancing/dispatcher";
+import type { EndpointObserver } from "../../balancing/endpoint";
 import type { CapacityClaim, CapacityGrant } from "../../core/capacity-messages";
 import type { Connection } from "../../core/call";
 import type { Clock } from "../../core/clock";
@@ -18,7 +19,7 @@ export interface SlotCreditsParts {
   readonly random: Random;
   readonly directorId: string;
   readonly openCapacity: OpenCapacity;
-  readonly relays: Pick<Relays, "calls" | "inUse" | "slotsChanged">;
+  readonly relays: Pick<Relays, "waiting" | "inUse" | "slotsChanged">;
   /** Of this process. */
   dispatcher(): Pick<Dispatcher<PooledEndpoint>, "waitingByService" | "slotsFreed">;
   /** Whether the endpoint may be picked, apart from its slots. */
@@ -29,7 +30,10 @@ export interface SlotCreditsParts {
   settled(): Promise<void>;
 }
 
-/** Calls that wait for a worker: in this process, and in the relay processes, for whichever service. */
+/**
+ * Calls that wait for a worker: in this process, and in the relay processes, for whichever service. Those that a standby has are not among them,
+ * though they stand for such as would wait without it (`#spilledFrom`).
+ */
 interface WaitingCalls {
   readonly byService: ReadonlyMap<string, number>;
   readonly elsewhere: number;
@@ -49,6 +53,9 @@ export class SlotCredits {
   readonly #telling: PacedTask;
   /** While all workers are told. */
   #waiting: WaitingCalls | undefined;
+  /** Those that may be picked. */
+  #standbys: readonly PooledEndpoint[] = [];
+  readonly #standbyObserver: EndpointObserver = { endpointChanged: () => this.#telling.soon() };
 
   constructor(parts: SlotCreditsParts) {
     this.#parts = parts;
@@ -99,6 +106,14 @@ export class SlotCredits {
     link.close();
   }
 
+  /** These may be picked from now on. */
+  published(ready: readonly PooledEndpoint[]): void {
+    const standbys = ready.filter(({ standby }) => standby);
+    for (const endpoint of this.#standbys) endpoint.unobserve(this.#standbyObserver);
+    for (const endpoint of standbys) endpoint.observe(this.#standbyObserver, 0, "load");
+    this.#standbys = standbys;
+  }
+
   /** Calls wait, or those of other processes have changed. */
   tellSoon(): void {
     this.#telling.soon();
@@ -124,7 +139,7 @@ export class SlotCredits {
 
   #countWaiting(): WaitingCalls {
     const { dispatcher, relays } = this.#parts;
-    return { byService: dispatcher().waitingByService(), elsewhere: relays.calls().queued };
+    return { byService: dispatcher().waitingByService(), elsewhere: relays.waiting() };
   }
 
   #waitingFor(endpoint: PooledEndpoint): number {
@@ -132,6 +147,19 @@ export class SlotCredits {
     if (!this.#parts.isPublished(endpoint)) return 0;
     let calls = elsewhere;
     if (byService.size > 0) for (const service of endpoint.services) calls += byService.get(service) ?? 0;
-    return Math.min(calls, endpoint.slots);
+    return Math.min(calls + this.#spilledFrom(endpoint), endpoint.slots);
+  }
+
+  /**
+   * Calls that standbys have and the endpoint could have: each is one for which it was full. Another director may have what is free of its slots, and
+   * would keep them if nobody said that they are wanted.
+   */
+  #spilledFrom(endpoint: PooledEndpoint): number {
+    if (endpoint.standby) return 0;
+    let calls = 0;
+    for (const { begun, services } of this.#standbys) {
+      if (begun > 0 && [...services].some((service) => endpoint.services.has(service))) calls += begun;
+    }
+    return calls;
   }
 }

@@ -62,6 +62,7 @@ class FakeProcess implements RelayChannel {
       kind: "tally",
       tally: {
         calls: { ...NO_CALLS, ...calls },
+        spilled: 0,
         members: members.map((member) => ({ ...blank, ...member })),
         ended,
       },
