@@ -50,7 +50,7 @@ export function assembleWorker(content: WorkerContent, options: AssemblyOptions,
   const connect = connector(config, parts, tls);
   const face = new PublicFace(server);
   const serve = (services: readonly ServedService[], own: Uint8Array | undefined): Served => {
-    if (descriptors === undefined && own === undefined) {
+    if (descriptors === undefined && own === undefined && services.length > 0) {
       logger.warn("no descriptors given: services can be called, but not discovered, and none counts as idempotent");
     }
     return face.show(services, contractOf(services, descriptors ?? own));
@@ -75,6 +75,10 @@ export function assembleWorker(content: WorkerContent, options: AssemblyOptions,
   });
 }
 
+/** Members of these roles are there for something else: they serve what they are given, and nothing by default. */
+const ROLES_WITHOUT_TASKS: ReadonlySet<string> = new Set(["gateway", "monitor"]);
+const NOTHING: ServiceSource = { kind: "none" };
+
 type Serve = (services: readonly ServedService[], descriptors: Uint8Array | undefined) => Served;
 
 function hostOf(
@@ -93,7 +97,7 @@ function hostOf(
     const served = serve(intercepted(content.given, interceptors), undefined);
     return ownThread(() => served);
   }
-  const { source } = content;
+  const source = content.source.kind === "default" && ROLES_WITHOUT_TASKS.has(config.role) ? NOTHING : content.source;
   if (config.threads > 0) {
     if (interceptors.length > 0) throw interceptorsElsewhere(config.threads);
     return threadHost(source, config, parts, serve);
@@ -174,7 +178,7 @@ function contractOf(
   served: readonly ServedService[],
   descriptors: Uint8Array | string | URL | undefined,
 ): Uint8Array | undefined {
-  if (descriptors === undefined) return undefined;
+  if (descriptors === undefined || served.length === 0) return undefined;
   const bytes = descriptors instanceof Uint8Array ? descriptors : readDescriptors(descriptors);
   return DescriptorSet.parse(bytes).subset(served.map(({ fullName }) => fullName));
 }

@@ -20,6 +20,7 @@ import type * as ProtoServices from "./proto-services";
 export type ServiceSource =
   /** The tasks and the token stream of `heddle worker`. */
   | { readonly kind: "default" }
+  | { readonly kind: "none" }
   /** A module that exports them by default. */
   | { readonly kind: "module"; readonly file: string }
   /** A contract without generated code. */
@@ -44,6 +45,8 @@ export async function loadServices(
       const inference = inferenceService({ clock, logger, label, newConnectionId: newId });
       return { services: [compute, inference], descriptors: FILE_DESCRIPTOR_SET, onAgent: exampleAgent(logger) };
     }
+    case "none":
+      return { services: [], descriptors: undefined };
     case "module": {
       const module = await loadModule(source.file, "servicesModule");
       const exported = defaultExportOf(module);

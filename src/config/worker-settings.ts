@@ -46,7 +46,7 @@ export const workerSettings = {
     aliases: [{ name: "PICCOLO_NODE_ROLE" }],
     pattern: /^[A-Za-z0-9._-]{1,63}$/,
     accepts: "1 to 63 letters, digits and . _ -",
-    doc: "What the member is in the cluster: `worker`, `coordinator`, `agent`, `gateway`, `monitor`, `master`, `sub`, or a word of your own. Shown in lists and matched by selectors; it does not change what the worker does.",
+    doc: "What the member is in the cluster: `worker`, `coordinator`, `agent`, `gateway`, `monitor`, `replica`, `standby`, `master`, `sub`, or a word of your own. Shown in lists and matched by selectors. Two change something: `standby` is WORKER_STANDBY, and `gateway` and `monitor` serve nothing unless they are given services (docs/workers.md).",
   }),
   standby: flag("WORKER_STANDBY", {
     default: false,

@@ -73,9 +73,10 @@ function health(parts: ClusterRpcsParts) {
   const problems: string[] = [];
   const records = report.records().filter((record) => record.state !== "left");
   let ready = 0;
-  for (const { memberId } of records) {
+  for (const { memberId, state, services } of records) {
     const reason = pool.notReadyReason(memberId);
     if (reason === "") ready += 1;
+    else if (state === "alive" && services.length === 0) continue; // a monitor, say: it is what it should be
     else if (!reason.startsWith("operator")) problems.push(`${memberId}: ${reason}`);
   }
   const storeAvailable = store.isAvailable();

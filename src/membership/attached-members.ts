@@ -141,10 +141,11 @@ function listen(step: Step, member: TrackedMember, intervalMs: number): void {
   member.detector = new PhiAccrualDetector(options, step.nowMs);
 }
 
-/** A joining member is alive once the path that carries the work is there as well. */
+/** A joining member is alive once the path that carries the work is there as well. Nobody makes one to a member that serves nothing. */
 function becomeAlive(step: Step, member: TrackedMember): void {
-  if (member.record.state !== "joining" || !member.dataLinkUp) return;
-  step.transition(member, "alive", "attached, and its data connection is up");
+  if (member.record.state !== "joining") return;
+  if (member.record.services.length === 0) step.transition(member, "alive", "attached; it serves nothing");
+  else if (member.dataLinkUp) step.transition(member, "alive", "attached, and its data connection is up");
 }
 
 function take(
