@@ -76,7 +76,8 @@ function health(parts: ClusterRpcsParts) {
   for (const { memberId, state, services } of records) {
     const reason = pool.notReadyReason(memberId);
     if (reason === "") ready += 1;
-    else if (state === "alive" && services.length === 0) continue; // a monitor, say: it is what it should be
+    else if (state === "alive" && services.length === 0)
+      continue; // a monitor, say: it is what it should be
     else if (!reason.startsWith("operator")) problems.push(`${memberId}: ${reason}`);
   }
   const storeAvailable = store.isAvailable();
