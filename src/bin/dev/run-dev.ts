@@ -88,11 +88,7 @@ function workOf({ module, proto }: DevOptions): DevWork {
 
 function foldersOf(work: DevWork, { watchDirs }: DevOptions): string[] {
   const files =
-    work.kind === "proto"
-      ? [work.proto.handlersModule, ...work.proto.protoFiles]
-      : work.kind === "default"
-        ? []
-        : [work.file];
+    work.kind === "proto" ? [work.proto.handlersModule, ...work.proto.protoFiles] : "file" in work ? [work.file] : [];
   return [...files.map((file) => dirname(resolve(file))), ...watchDirs.map((folder) => resolve(folder))];
 }
 
