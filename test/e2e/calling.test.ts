@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { Cluster, type Started } from "../support/cluster";
 import { eventually, type Exit, type RunningProcess } from "../support/processes";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const HEDDLE = resolve(__dirname, "../../dist/src/bin/heddle.js");
 
@@ -185,7 +185,7 @@ describe("heddle dev", () => {
     await writeFile(join(folder, "hello.js"), handlers("Hello"));
     const args = ["dev", "--proto", "hello.proto", "--handlers", "./hello.js", "--workers", "2"];
     // A port of chance: the usual one may be somebody's.
-    const env = { DIRECTOR_ADDR: "127.0.0.1:0", HEDDLE_HTTP_ADDR: "127.0.0.1:0" };
+    const env = { DIRECTOR_ADDR: "127.0.0.1:0", HEDDLE_HTTP_ADDR: "127.0.0.1:0", HEDDLE_LOG_LEVEL: "info" };
     const dev = await cluster.processes.heddle("heddle", { args, env });
     await dev.whenLogs("Ctrl-C stops all.");
     const [, address = ""] = /^ +director +(\S+)$/m.exec(dev.output) ?? [];
@@ -216,8 +216,13 @@ describe("heddle dev", () => {
       ],
     });
     await writeFile(join(folder, "hello.js"), handlers("Bye"));
-    await dev.whenLogs(/worker-1 takes calls \(worker-1\.2\)/);
-    await dev.whenLogs(/worker-2 takes calls \(worker-2\.2\)/);
+    await dev.whenLogsInOrder([
+      /hello\.js has changed/,
+      /worker-1 takes calls \(worker-1\.2\)/,
+      /worker-1 .*draining/,
+      /worker-2 takes calls \(worker-2\.2\)/,
+      /worker-2 .*draining/,
+    ]);
     expect(await heddle("call", "Hello/Say", '{"name": "you"}', "--worker", "worker-1.2")).toBe('{"text":"Bye you"}');
 
     await writeFile(join(folder, "hello.js"), "this is no JavaScript");

@@ -5,7 +5,7 @@ import { ComputeServiceDefinition } from "../../src/api/index";
 import { Cluster, type Started } from "../support/cluster";
 import { HAS_TMUX, Tmux } from "../support/tmux";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const HEDDLE = `${process.execPath} ${resolve(__dirname, "../../dist/src/bin/heddle.js")}`;
 const LINE_EDITING = String.raw`stty -a | grep -o '.icanon\|.echo '`;
