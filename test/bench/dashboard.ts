@@ -1,35 +1,32 @@
 /**
- * What the dashboard costs with many workers: the processor time of the page, and of the director that feeds it.
+ * What the dashboard costs with many workers that change every second: the processor time of the page, and of making its feed.
  *
- * Method: the director is the installed program with its store in memory; the workers are simulated by one other process, each with a
- * connection and an Attach stream of its own, and report a new load every second (heartbeat-simulator.ts). Then, in turns of some seconds,
- * nobody looks, and a page in headless Chromium shows the table of workers. Processor time is of all threads, by the kernel's count: of the
- * page's renderer process, of the rest of Chromium (which draws without a graphics card here), and of the director, whose cost of the feed
- * is the difference between turns. Of each the median of the turns.
+ * - page: the processes that run pages in headless Chromium, by the kernel's count of processor time, while the table of workers is shown
+ *   and every worker's load, latencies and counters change every second (test/support/many-workers.ts). The rest of Chromium is beside it:
+ *   without a graphics card it draws what elsewhere the card does.
+ * - feed: for all viewers together, once a second: the answers of ListMembers and GetStats are encoded and decoded, as they are on their
+ *   way through the director's own RPCs, compared with those before, and what changed is written as JSON. What the director needs to
+ *   find the answers is not in it.
  *
- * Run: npm run build && node dist/test/bench/dashboard.js [--workers 1000] [--seconds 8] [--turns 3]. The last line is one JSON object.
+ * Run: npm run build && node dist/test/bench/dashboard.js [--workers 1000] [--seconds 10] [--turns 3]. Of turns and rounds the median; the
+ * last line is one JSON object.
  */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { typedClient } from "../../src/rpc/service/typed-client";
-import { DirectorServiceDefinition } from "../../src/wire/contract";
-import { GrpcConnection } from "../../src/wire/grpc-connection";
+import { ClusterReadings } from "../../src/gateway/dashboard/cluster-readings";
+import { GetStatsResponse, ListMembersResponse } from "../../src/wire/contract";
 import { Browser } from "../support/browser";
-import { eventually, freeAddress, Processes } from "../support/processes";
+import { manyWorkers, membersOf, statsOf } from "../support/many-workers";
 import { cpuUsOf, descendantsOf } from "./measure/process-cpu";
 
-const SIMULATOR = join(__dirname, "heartbeat-simulator.js");
-const JOIN_PATIENCE_MS = 120_000;
-/** After the page was opened, or was closed, and the feed of a closed page lingers. */
-const SETTLE_SECONDS = 17;
+const FEED_ROUNDS = 60;
 
 const { values } = parseArgs({
   options: {
     workers: { type: "string", default: "1000" },
-    seconds: { type: "string", default: "8" },
+    seconds: { type: "string", default: "10" },
     turns: { type: "string", default: "3" },
   },
 });
@@ -57,70 +54,70 @@ function commandOf(pid: number): string {
 
 const sum = (pids: readonly number[]) => pids.reduce((total, pid) => total + cpuUsOf(pid) / 1_000, 0);
 const median = (of: readonly number[]) => [...of].sort((a, b) => a - b)[Math.floor(of.length / 2)]!;
-const percent = (ofCores: number) => Math.round(ofCores * 1_000) / 10;
+const percent = (ofCore: number) => Math.round(ofCore * 1_000) / 10;
 
-/** Share of one core that each of these used over some seconds. */
-async function shares(groups: readonly (readonly number[])[]): Promise<number[]> {
-  const before = groups.map(sum);
-  const beganMs = performance.now();
-  await sleep(seconds);
-  const tookMs = performance.now() - beganMs;
-  return groups.map((pids, index) => (sum(pids) - before[index]!) / tookMs);
-}
-
-async function main(): Promise<void> {
-  const processes = new Processes();
-  const address = await freeAddress();
-  const director = await processes.heddle("heddle-director", {
-    env: { DIRECTOR_ADDR: address, HEDDLE_DATA_DIR: "memory", HEDDLE_HTTP_ADDR: "127.0.0.1:0" },
-  });
-  const url = /https?:\/\/\S+/.exec(await director.whenLogs("🌐 HTTP at "))![0];
-  await director.whenLogs("🚀 Director ready");
-  await processes.spawn(process.execPath, { name: "simulator", args: [SIMULATOR, address, String(workers), "1000"] });
-  const client = typedClient(
-    DirectorServiceDefinition,
-    new GrpcConnection(address, { keepaliveMs: 0, messageMaxBytes: 16 << 20, reconnectMaxMs: 1_000 }),
-  );
+/** Shares of one core: of the page, and of the rest of its browser. */
+async function pageShares(url: string): Promise<{ page: number; rest: number }> {
+  const browser = await Browser.start({ width: 1440, height: 900 });
   try {
-    const ready = async () => (await client.getStats({}, { timeoutMs: 20_000 })).readyMembers === workers;
-    await eventually("all workers are ready", ready, { withinMs: JOIN_PATIENCE_MS, everyMs: 500 });
-    const rows: { alone: number; watched: number; page: number; rest: number }[] = [];
-    for (let turn = 0; turn < turns; turn += 1) {
-      await sleep(SETTLE_SECONDS);
-      const [alone] = await shares([[director.pid]]);
-      const browser = await Browser.start({ width: 1440, height: 900 });
-      const page = await browser.newPage();
-      await page.goto(url);
-      await page.locator(".shown", { hasText: `${workers} workers` }).waitFor({ timeout: 60_000 });
-      await sleep(5);
-      const { root, renderers } = chromium();
-      const [watched, ofPage, ofAll] = await shares([[director.pid], renderers, [root]]);
-      const rest = ofAll! - ofPage!;
-      await browser.close();
-      rows.push({ alone: alone!, watched: watched!, page: ofPage!, rest });
-      console.log(
-        `turn ${turn + 1}: page ${percent(ofPage!)} %, rest of Chromium ${percent(rest)} %, director ${percent(alone!)} % alone, ${percent(watched!)} % watched`,
-      );
-    }
-    const of = (pick: (row: (typeof rows)[number]) => number) => percent(median(rows.map(pick)));
-    const result = {
-      workers,
-      pagePercentOfCore: of((row) => row.page),
-      restOfBrowserPercentOfCore: of((row) => row.rest),
-      feedPercentOfCore: of((row) => row.watched - row.alone),
-      directorPercentOfCore: of((row) => row.alone),
-      machine: `${cpus().length} × ${cpus()[0]?.model}`,
-    };
-    console.log(JSON.stringify({ dashboard: result }));
+    const page = await browser.newPage();
+    await page.goto(url);
+    await page.locator(".shown", { hasText: `${workers} workers` }).waitFor({ timeout: 60_000 });
+    await sleep(5);
+    const { root, renderers } = chromium();
+    const before = { page: sum(renderers), all: sum([root]) };
+    const beganMs = performance.now();
+    await sleep(seconds);
+    const tookMs = performance.now() - beganMs;
+    const ofPage = (sum(renderers) - before.page) / tookMs;
+    return { page: ofPage, rest: (sum([root]) - before.all) / tookMs - ofPage };
   } finally {
-    await processes.stopAll();
+    await browser.close();
   }
 }
 
-main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+/** Milliseconds of processor time to make the feed's message of one second, and its length. */
+function feedCost(): { ms: number; bytes: number } {
+  const readings = new ClusterReadings("director-1");
+  const spent: number[] = [];
+  const lengths: number[] = [];
+  for (let round = 0; round < FEED_ROUNDS; round += 1) {
+    const answers = { members: { members: membersOf(workers, round), revision: 1n }, stats: statsOf(workers, round) };
+    const before = process.cpuUsage();
+    const { members } = ListMembersResponse.decode(ListMembersResponse.encode(answers.members).finish());
+    const stats = GetStatsResponse.decode(GetStatsResponse.encode(answers.stats).finish());
+    const delta = readings.apply({ members, stats, cluster: undefined, agents: [] }, Date.now(), round * 1_000);
+    lengths.push(JSON.stringify(delta).length);
+    const { user, system } = process.cpuUsage(before);
+    spent.push((user + system) / 1_000);
+  }
+  return { ms: median(spent), bytes: median(lengths) };
+}
+
+async function main(): Promise<void> {
+  const feed = feedCost();
+  console.log(`feed: ${feed.ms.toFixed(1)} ms and ${feed.bytes} bytes a second`);
+  const app = manyWorkers(workers);
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  const rows: { page: number; rest: number }[] = [];
+  for (let turn = 0; turn < turns; turn += 1) {
+    const row = await pageShares(url);
+    rows.push(row);
+    console.log(`turn ${turn + 1}: page ${percent(row.page)} %, rest of Chromium ${percent(row.rest)} % of a core`);
+  }
+  await app.close();
+  const dashboard = {
+    workers,
+    pagePercentOfCore: percent(median(rows.map(({ page }) => page))),
+    restOfBrowserPercentOfCore: percent(median(rows.map(({ rest }) => rest))),
+    feedPercentOfCore: Math.round(feed.ms) / 10,
+    feedBytesPerSecond: feed.bytes,
+    machine: `${cpus().length} × ${cpus()[0]?.model}`,
+  };
+  console.log(JSON.stringify({ dashboard }));
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

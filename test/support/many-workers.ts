@@ -52,26 +52,31 @@ function memberStats({ memberId }: WireMember, index: number, round: number): Me
   };
 }
 
+/** Of all of them, in the given second. */
+export function membersOf(count: number, round: number): WireMember[] {
+  return Array.from({ length: count }, (_, index) => member(index, round));
+}
+
+export function statsOf(count: number, round: number): GetStatsResponse {
+  return GetStatsResponse.fromPartial({
+    directorId: "director-1",
+    uptimeMs: BigInt(round * 1_000),
+    callsStarted: BigInt(round * count),
+    callsSucceeded: BigInt(round * count),
+    policy: "round-robin",
+    perMember: membersOf(count, round).map((of, index) => memberStats(of, index, round)),
+  });
+}
+
 /** A director of many workers that exists only as answers, behind the real routes of the dashboard. Not started. */
 export function manyWorkers(count: number): FastifyInstance {
   let round = 0;
-  const members = () => Array.from({ length: count }, (_, index) => member(index, round));
   const director = {
     listMembers: () => {
       round += 1;
-      return Promise.resolve({ members: members(), revision: 1n });
+      return Promise.resolve({ members: membersOf(count, round), revision: 1n });
     },
-    getStats: () =>
-      Promise.resolve(
-        GetStatsResponse.fromPartial({
-          directorId: "director-1",
-          uptimeMs: BigInt(round * 1_000),
-          callsStarted: BigInt(round * count),
-          callsSucceeded: BigInt(round * count),
-          policy: "round-robin",
-          perMember: members().map((of, index) => memberStats(of, index, round)),
-        }),
-      ),
+    getStats: () => Promise.resolve(statsOf(count, round)),
     getClusterHealth: () =>
       Promise.resolve({
         status: HealthStatus.HEALTHY,
