@@ -117,10 +117,10 @@ export const COLUMNS: readonly Column[] = [
   {
     name: "tags",
     title: "Tags",
-    // The role has a place of its own.
-    cell: ({ tags, role }) =>
+    // The label and the role have places of their own.
+    cell: ({ tags, role, label }) =>
       Object.entries(tags)
-        .filter(([key, value]) => key !== "role" || value !== role)
+        .filter(([key, value]) => value !== (key === "role" ? role : key === "label" ? label : undefined))
         .map(([key, value]) => (
           <span key={key} class="tag">
             {key}={value}
