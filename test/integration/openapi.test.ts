@@ -34,6 +34,11 @@ describe("The OpenAPI document of a director", () => {
     expect(tags.map(({ name }) => name)).toContain("heddle.v1.DirectorService");
   });
 
+  it("says of the director's methods what its contract says", async () => {
+    const { post } = (await document()).paths["/heddle.v1.DirectorService/RemoveMember"]!;
+    expect(post).toMatchObject({ summary: expect.stringMatching(/\w+ \w+/), description: expect.any(String) });
+  });
+
   it("is what OpenAPI 3.1 asks for, and its schemas are JSON Schema", async () => {
     expect(openApiFaults(await document())).toEqual([]);
   });

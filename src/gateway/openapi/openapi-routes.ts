@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyPluginCallback } from "fastify";
 
 import { SILENT_LOGGER } from "../../core/logger";
 import type { DescriptorCatalog } from "../../wire/descriptor-catalog";
+import { contractComment } from "../../wire/contract-comments";
 import { JsonCodecs } from "../../wire/json-codec";
 import type { GatewayParts } from "../gateway-parts";
 import { RuleTable } from "../http-rule/rule-table";
@@ -39,7 +40,7 @@ function make(app: FastifyInstance, catalog: DescriptorCatalog, codecs: JsonCode
   const { version } = catalog;
   const routes = app.swagger() as unknown as OpenApiDocument;
   const methods = methodsOf(catalog, codecs);
-  const document = openApiDocument({ routes, methods, bindings: rules.bindings, commentOf: () => undefined });
+  const document = openApiDocument({ routes, methods, bindings: rules.bindings, commentOf: contractComment });
   const text = JSON.stringify(document);
   const etag = `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`;
   return { version, text, etag };
