@@ -129,7 +129,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: "a call that fails stays counted on its endpoint",
     file: "src/balancing/dispatch.ts",
     edits: [
-      ['accounting.finish(failure ? outcomeOf(failure) : "ok"); // D2', 'if (!failure) accounting.finish("ok");'],
+      ['accounting.finish(failure ? outcomeOf(failure) : "ok"); // D2', 'failure ? 0 : accounting.finish("ok");'],
     ],
   },
   {
