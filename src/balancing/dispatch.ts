@@ -16,6 +16,8 @@ import { serviceOf } from "./service-index";
 export interface DispatchRequest extends BalancerRequest {
   /** Whether the method is marked as safe to run twice. */
   readonly idempotent: boolean;
+  /** What errors name, where `method` is not what was called: "/package.Service/Method". Default: `method`. */
+  readonly path?: string | undefined;
   /**
    * Where nobody is ready: true waits until the deadline, false fails at once. Default: waits, but no longer than calls do by default
    * (`queueTimeoutMs`).
@@ -343,7 +345,7 @@ export class Dispatch<E extends Endpoint> implements QueuedCall, EndedCall {
   }
 
   #tookTooLong(): FabricError {
-    return deadlineExceeded(`${this.#call.request.method} took too long`);
+    return deadlineExceeded(`${nameOf(this.#call.request)} took too long`);
   }
 
   #expire(): void {
@@ -374,14 +376,14 @@ export class Dispatch<E extends Endpoint> implements QueuedCall, EndedCall {
   }
 
   #overdue(): FabricError {
-    return deadlineExceeded(`the deadline passed before ${this.#call.request.method} was sent`);
+    return deadlineExceeded(`the deadline passed before ${nameOf(this.#call.request)} was sent`);
   }
 
   #queueFull(): FabricError {
     const { size } = this.#parts.queue;
     return new FabricError(
       "QUEUE_FULL",
-      `${size} calls wait for a ready worker already (${this.#call.request.method})`,
+      `${size} calls wait for a ready worker already (${nameOf(this.#call.request)})`,
     );
   }
 }
@@ -394,4 +396,8 @@ function laneOf(request: DispatchRequest): string {
 
 function deadlineExceeded(message: string): FabricError {
   return new FabricError("DEADLINE_EXCEEDED", message);
+}
+
+function nameOf({ path, method }: DispatchRequest): string {
+  return path?.slice(1) ?? method;
 }

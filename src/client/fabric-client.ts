@@ -260,7 +260,7 @@ export class FabricClient {
   ): void {
     const isDirect = dispatcher === this.#direct;
     const { metadata, traits, waitForReady } = call;
-    const own = { method, idempotent: traits.idempotent, waitForReady, excluded };
+    const own = { method, path: call.path, idempotent: traits.idempotent, waitForReady, excluded };
     const isRouted = isDirect && metadata.size > 0;
     const idempotencyKey = metadata.size > 0 ? metadata.text(HEDDLE_KEYS.idempotencyKey) : undefined;
     const fault = idempotencyKey === undefined ? undefined : unfitForKey(idempotencyKey, call);

@@ -1,6 +1,7 @@
 import { createPolicyRegistry } from "../../../src/balancing/policy-registry";
 import { FabricClient } from "../../../src/client/fabric-client";
 import type { ClientInterceptor } from "../../../src/rpc/service/client-interceptors";
+import { messageOf } from "../../../src/core/errors";
 import { SILENT_LOGGER } from "../../../src/core/logger";
 import { seededRandom } from "../../../src/core/random";
 import { ComputeServiceDefinition } from "../../../src/wire/contract";
@@ -76,6 +77,14 @@ describe("A client of a fabric", () => {
     await settle();
     const by = callsOf(director).map(({ start }) => start.metadata.entries().map(([, value]) => value));
     expect(by).toEqual([["client", "typed"], ["client"]]);
+  });
+
+  it("names the method that took too long, whichever director had the call", async () => {
+    const seen = execute({ timeoutMs: 500 });
+    await settle();
+    await clock.advance(500);
+    expect(seen.error).toMatchObject({ code: "DEADLINE_EXCEEDED" });
+    expect(messageOf(seen.error)).toContain("heddle.compute.v1.ComputeService/Execute took too long");
   });
 
   describe("while no director answers", () => {
