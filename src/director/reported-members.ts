@@ -94,21 +94,24 @@ export class ReportedMembers {
 
   /** H3. The records of such members hang on no lease: nobody else would ever change them. */
   #takeOrphans(): void {
-    const { clock, logger, view, membership, isLeader } = this.#parts;
+    const { clock, logger, view, membership, directorId, isLeader } = this.#parts;
     const nowMs = clock.monotonicMs();
     for (const memberId of this.#homeGoneSinceMs.keys())
       if (!view.members.has(memberId)) this.#homeGoneSinceMs.delete(memberId);
     for (const record of [...view.members.values()]) {
       const { memberId, homeDirectorId, liveness } = record;
       if (liveness.kind !== "reported") continue;
-      if (view.directors.has(homeDirectorId) || membership.get(memberId)) {
+      // A director that began while the store was away has not seen what was its own.
+      const isOwn = homeDirectorId === directorId;
+      if ((!isOwn && view.directors.has(homeDirectorId)) || membership.get(memberId)) {
         this.#homeGoneSinceMs.delete(memberId);
         continue;
       }
       const sinceMs = this.#homeGoneSinceMs.get(memberId) ?? nowMs;
       this.#homeGoneSinceMs.set(memberId, sinceMs);
-      if (nowMs - sinceMs < HOME_GONE_MS || !isLeader()) continue;
-      logger.info(`${record.label || memberId} is taken over: its director ${homeDirectorId} is gone`);
+      if (nowMs - sinceMs < HOME_GONE_MS || !(isOwn || isLeader())) continue;
+      const why = isOwn ? "it was ours before" : `its director ${homeDirectorId} is gone`;
+      logger.info(`${record.label || memberId} is taken over: ${why}`);
       this.#takeOver(record);
       membership.write(memberId);
     }

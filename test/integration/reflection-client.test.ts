@@ -67,6 +67,7 @@ describe("Reflection client", () => {
     const address = await start((server) => addReflection(server, shopCatalog()));
     const { services } = DescriptorSet.parse(await fetch(address, { services: [] }));
     expect(services.map(({ fullName }) => fullName).sort()).toEqual([
+      "heddle.v1.AgentService",
       "heddle.v1.AttachService",
       "heddle.v1.DirectorService",
       SERVICE,

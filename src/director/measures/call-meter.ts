@@ -112,7 +112,8 @@ export class CallMeter implements CallObserver {
   /** What was counted, and begins anew: for a process that tells another one, which adds it up. */
   take(): Measures {
     const members = [...this.#members.values()];
-    const series = this.series().map(({ counts }) => counts);
+    const series = [...this.series(), ...this.departed()].map(({ counts }) => counts);
+    this.#departed.clear();
     this.#members = new Map();
     this.#seriesCount = 0;
     const recent = members.map(({ memberId, recent }) => [memberId, counted(recent.counts)] as const);

@@ -1,6 +1,6 @@
 import { IntentKind, MemberCondition, MemberState } from "../../../generated/heddle/v1/member";
 import { reportedIdOf } from "../../../src/director/reported-members";
-import { MemoryCluster, type RunningDirector } from "../../../src/testing/memory-cluster";
+import { MemoryCluster, STORE_HOST, type RunningDirector } from "../../../src/testing/memory-cluster";
 
 const NODE = { label: "sensor-7", address: "sensor-7:62001", ttlMs: 10_000, deadAfterMs: 15_000 };
 const ID = "sensor-7-sensor-7:62001";
@@ -109,6 +109,18 @@ describe("Members without an agent, at directors that share a store", () => {
     expect(await stateAt(again)).toBe(MemberState.ALIVE);
     expect(await stored()).toMatchObject({ homeDirectorId: "director-1" });
     await report(again);
+  });
+
+  it("expire too when their director was started again while the store was away, and so did not see them", async () => {
+    await register(first);
+    await cluster.crash("director-1");
+    cluster.network.freeze(STORE_HOST);
+    const again = await cluster.director("director-1");
+    cluster.network.thaw(STORE_HOST);
+    await cluster.clock.advance(5_000);
+    expect(await stateAt(again)).toBe(MemberState.ALIVE);
+    await cluster.clock.advance(15_000 + 20_000 + 5_000 + 16_000);
+    expect(await stateAt(again)).toBe(MemberState.DEAD);
   });
 
   it("P-04 say that they are offline, which is no sign of life, and come back by any other report", async () => {
