@@ -27,9 +27,9 @@ export class RunningAgent {
     this.#started = before.then(() => this.#start());
   }
 
-  /** Says again how it is, unless it is only starting. */
+  /** Says again how it is, unless it is only starting or was told to stop. That it failed is said each time: the first may have been lost. */
   report(): void {
-    if (this.#state === "starting" || this.#stop.signal.aborted) return;
+    if (this.#state === "starting" || (this.#state === "running" && this.#stop.signal.aborted)) return;
     const { name, generation } = this.order;
     this.#parts.report({ name, generation, running: this.#state === "running", reason: this.#reason });
   }

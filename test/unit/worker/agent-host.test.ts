@@ -103,6 +103,25 @@ describe("The agents of a worker", () => {
     expect([story, reports.length]).toEqual([["begin"], 2]);
   });
 
+  it("a failure is said again when the same is told again, since nobody may have heard it; nothing begins or ends twice", async () => {
+    let placed: PlacedAgent | undefined;
+    const host = hostOf((agent) => {
+      placed = agent;
+      story.push("begin");
+      return () => void story.push("ended");
+    });
+    host.apply(orders({ start: [order(1)] }));
+    await clock.advance(0);
+    placed!.failed("lost");
+    await clock.advance(0);
+    reports = [];
+    host.attached();
+    host.apply(orders({ start: [order(1)] }));
+    await clock.advance(0);
+    expect(reports).toEqual([{ name: "a", generation: 1, running: false, reason: "lost" }]);
+    expect(story).toEqual(["begin", "ended"]);
+  });
+
   it("a new stream that has not told all yet takes nothing back", async () => {
     const host = hostOf(() => {});
     host.apply(orders({ start: [order(1), order(1, "b")] }));
