@@ -3,6 +3,8 @@ export function nearestName(given: string, names: Iterable<string>): string | un
   let nearest: string | undefined;
   let leastEdits = Math.max(3, Math.floor(given.length / 4)) + 1;
   for (const name of names) {
+    // Texts are at least as far apart as their lengths; comparing one that somebody made very long would take seconds.
+    if (Math.abs(name.length - given.length) >= leastEdits) continue;
     const edits = editDistance(given, name);
     if (edits < leastEdits) {
       leastEdits = edits;

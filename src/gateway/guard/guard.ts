@@ -28,6 +28,9 @@ export interface GuardParts {
 
 const PATH_PARAMETER_CHARACTERS_MAX = 512;
 
+/** Silence after which the system asks whether a caller is still there (TCP keepalive). */
+const KEEPALIVE_MS = 30_000;
+
 /** How often Node looks for connections whose headers are late. */
 const HEADERS_CHECK_MS = 1_000;
 
@@ -154,6 +157,8 @@ function boundConnections(server: Server, connectionsMax: number): void {
       return;
     }
     open += 1;
+    // A caller that vanished without a word would keep its call, and its place, for ever.
+    socket.setKeepAlive(true, KEEPALIVE_MS);
     socket.once("close", () => (open -= 1));
   });
 }

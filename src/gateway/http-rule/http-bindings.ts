@@ -40,16 +40,21 @@ interface HttpRule {
  * @param refused - told of each rule that cannot be used, and why; the others count
  */
 export function httpBindingsOf(method: MethodJson, refused: (reason: string) => void): readonly HttpBinding[] {
-  const rule = ruleOf(method);
-  if (rule === undefined) return [];
-  return [rule, ...(rule.additionalBindings ?? [])].flatMap((each) => {
+  const orNone = <T>(made: () => readonly T[]): readonly T[] => {
     try {
-      return [bindingOf(method, each)];
+      return made();
     } catch (error) {
       refused((error as Error).message);
       return [];
     }
-  });
+  };
+  // The option itself may be broken too: its bytes, and what it is declared to be, are the worker's.
+  return orNone(() => rulesOf(method)).flatMap((rule) => orNone(() => [bindingOf(method, rule)]));
+}
+
+function rulesOf(method: MethodJson): readonly HttpRule[] {
+  const rule = ruleOf(method);
+  return rule === undefined ? [] : [rule, ...(rule.additionalBindings ?? [])];
 }
 
 function ruleOf({ method, registry }: MethodJson): HttpRule | undefined {
@@ -89,6 +94,8 @@ function patternOf(rule: HttpRule): readonly [httpMethod: string, path: string] 
   }
   const { kind = "", path = "" } = rule.custom ?? {};
   if (kind === "" || path === "") throw new Error("it has no path");
+  if (!/^(?:\*|[A-Za-z-]+)$/.test(kind))
+    throw new Error(`its method is ${JSON.stringify(kind)}, which HTTP cannot have`);
   return [kind.toUpperCase(), path];
 }
 

@@ -3,7 +3,7 @@ import { FabricError } from "../../core/errors";
 import type { GatewayParts } from "../gateway-parts";
 
 /** Directors that are kept connected to. The one that was asked longest ago goes when there are more. */
-const KEPT_MAX = 16;
+const KEPT_MAX = 256;
 
 /** Ways to the other directors of the cluster, for what only one of them can answer: its own counters, sessions, drains. */
 export class DirectorConnections {

@@ -33,6 +33,8 @@ export function sendRefusal(reply: FastifyReply, thrown: unknown, logger: Logger
 }
 
 export function sendError(reply: FastifyReply, httpStatus: number, body: ErrorBody): void {
+  // The rest of a body that nobody reads would be taken for as long as it comes.
+  if (!reply.request.raw.complete) reply.header("connection", "close");
   reply.code(httpStatus).header("content-type", "application/json").send(JSON.stringify(body));
 }
 

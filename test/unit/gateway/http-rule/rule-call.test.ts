@@ -148,6 +148,7 @@ describe("Routes of contracts", () => {
       expect.stringContaining('"**" is not the last segment'),
       expect.stringContaining("names the field numbers, which no text in a path can be"),
       expect.stringContaining('its body is "nothing", which is no field'),
+      expect.stringContaining('its method is "GE T", which HTTP cannot have'),
     ]);
   });
 });

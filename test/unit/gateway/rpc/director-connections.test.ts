@@ -52,11 +52,11 @@ describe("Connections to other directors", () => {
     await expect(connections.to("d1")).rejects.toThrow("stopping");
   });
 
-  it("are 16 at most: the one that was asked longest ago is closed", async () => {
-    const { connections, made } = rig(18);
-    for (let index = 1; index <= 16; index += 1) await connections.to(`d${index}`);
+  it("are 256 at most: the one that was asked longest ago is closed", async () => {
+    const { connections, made } = rig(258);
+    for (let index = 1; index <= 256; index += 1) await connections.to(`d${index}`);
     await connections.to("d1");
-    await connections.to("d17");
+    await connections.to("d257");
     expect(made.filter(({ isClosed }) => isClosed).map(({ address }) => address)).toEqual(["host2:1"]);
   });
 
