@@ -172,7 +172,7 @@ export class DirectorWiring {
       local: (memberId) => this.membership.get(memberId),
       record: (memberId) => this.report.record(memberId),
       ownInFlight: (memberId) => this.pool.endpoint(memberId)?.inFlight ?? 0,
-      agentsAt: (memberId) => this.agents.runningAt(memberId),
+      agentsAt: (memberId) => this.agents.countAt(memberId),
     });
     this.shortage = new Shortage(this.pool, () => this.report.records());
     this.meter = new CallMeter({

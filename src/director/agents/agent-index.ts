@@ -3,7 +3,10 @@ import type { ClusterView } from "../cluster-view";
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-/** Which agents each member has, as the record says: those placed on it, and those that are leaving it and still run there. */
+/**
+ * Which agents each member has, as the record says: those placed on it that have not failed there, and
+ * those that are leaving it and still run there.
+ */
 export class AgentIndex {
   readonly #view: ClusterView;
   readonly #byMember = new Map<string, Set<string>>();
@@ -70,6 +73,8 @@ export class AgentIndex {
 
 function holdersOf(record: AgentRecord | undefined): readonly string[] {
   if (!record || record.state === "released") return [];
-  const { memberId, previous } = record;
-  return previous ? [memberId, previous.memberId] : memberId === "" ? [] : [memberId];
+  const { memberId, previous, state } = record;
+  // One that failed does not run there, and may be tried again where there is one place only.
+  const holders = memberId === "" || state === "failed" ? [] : [memberId];
+  return previous ? [...holders, previous.memberId] : holders;
 }

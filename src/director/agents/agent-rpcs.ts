@@ -198,6 +198,8 @@ async function moveAll(parts: AgentRpcsParts, moves: readonly PlannedMove[]): Pr
   const done: PlannedMove[] = [];
   for (const move of moves) {
     const { record, to, reason } = move;
+    // The write is based on the record that was planned with, not on a later one.
+    if (view.agents.get(record.name) !== record) continue;
     const key = KEYS.agent(record.name);
     const isReported = to.liveness.kind === "reported";
     const nowUnixMs = Math.floor(clock.wallMs());

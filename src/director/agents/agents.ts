@@ -47,15 +47,9 @@ export class Agents {
     this.service = agentService({ ...parts, index, places });
   }
 
-  /** How many the member has. */
+  /** How many the member has; those that failed there are not among them. */
   countAt(memberId: string): number {
     return this.#index.of(memberId).size;
-  }
-
-  /** How many are to run at the member: of those it has, the ones that have not failed there. */
-  runningAt(memberId: string): number {
-    const names = [...this.#index.of(memberId)];
-    return names.filter((name) => this.#index.generationAt(memberId, name) !== undefined).length;
   }
 
   /** The leader's part, until `signal` aborts. */

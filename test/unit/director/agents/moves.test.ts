@@ -166,6 +166,22 @@ describe("Agents whose worker goes (G-04, H-06)", () => {
     await memory().until("it runs", async () => (await cluster.get("a")).state === AgentState.RUNNING);
   });
 
+  it("an agent that failed at the only worker for it, which takes one, is stopped and tried there again", async () => {
+    await cluster.worker("w1", { agentsMax: 1 });
+    await memory().untilReady(cluster.first, ["w1"]);
+    const code = cluster.code("w1");
+    for (const wish of [{}, { memberId: "w1" }]) {
+      await cluster.assign("a", wish);
+      await cluster.untilRuns("a", "w1");
+      code.running.get("a")!.failed(new Error("lost its queue"));
+      await memory().until("it has stopped", () => code.running.size === 0);
+      await cluster.untilRuns("a", "w1");
+      expect(await cluster.get("a")).toMatchObject({ failures: 1, moves: 0 });
+      await memory().outcome(cluster.first.agents.releaseAgent({ name: "a" }));
+      await memory().until("it has stopped", () => code.running.size === 0);
+    }
+  });
+
   it("an agent that says that it has failed is stopped there, and runs elsewhere", async () => {
     const { here, there } = await placed();
     cluster.code(here).running.get("a")!.failed(new Error("lost its queue"));

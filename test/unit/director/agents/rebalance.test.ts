@@ -54,6 +54,16 @@ describe("Rebalancing agents (G-04, H-06)", () => {
     await expect(rebalance({ movesMax: 1_001 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
+  it("what is released while others are moved stays released, and is not said to have been moved", async () => {
+    await lopsided();
+    const last = (await rebalance({ dryRun: true })).at(-1)!.name;
+    const released = cluster.first.agents.releaseAgent({ name: last });
+    const moves = await rebalance();
+    expect([await released, moves.length]).toEqual([{ released: true }, 7]);
+    expect(moves.map(({ name }) => name)).not.toContain(last);
+    await expect(cluster.get(last)).rejects.toMatchObject({ code: "AGENT_NOT_FOUND" });
+  });
+
   it("leaves what may only run there, and gives nothing to standbys and to whom cannot have it", async () => {
     await cluster.director();
     await cluster.workers("w1");
