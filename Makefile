@@ -45,11 +45,6 @@ build: install ## Compile to dist/
 demo: build ## Watch a cluster live, fail and recover (SECONDS=45)
 	@node dist/scripts/demo.js --seconds $(SECONDS)
 
-.PHONY: browser
-browser: ## Install Chromium, for the browser tests and the pictures (Debian; needs root)
-	apt-get update -q
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium
-
 .PHONY: screenshots
 screenshots: build ## Take the pictures of the dashboard in docs/images (needs Chromium)
 	@$(BIN)/tsx scripts/screenshots.ts
@@ -69,7 +64,19 @@ test: build ## Run every test (TESTS=test/unit for a part)
 	@mkdir -p .cache && rm -f .cache/jest.json
 	@$(BIN)/tsx scripts/etcd.ts
 	@$(BIN)/tsx scripts/python-grpc.ts
+	@$(MAKE) --no-print-directory test-tools
 	@$(BIN)/jest --json --outputFile=.cache/jest.json $(TESTS)
+
+# The browser's tests need the one, those of a live terminal the other. Where neither is there nor can be had, their tests say that they are left out.
+TEST_TOOLS := chromium tmux
+
+.PHONY: test-tools
+test-tools: ## Install Chromium and tmux, which some tests need, where they are missing (Debian; needs root)
+	@missing=; for tool in $(TEST_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing \
+	    || echo "Not installed:$$missing. Tests that need it fail and say so, or are left out."; \
+	fi
 
 .PHONY: bench-picker
 bench-picker: build ## Measure nanoseconds per pick, for every policy
