@@ -30,7 +30,7 @@ export type AnswerHeaders = Record<string, string | string[]>;
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Adds metadata to headers. What HTTP/1 cannot carry is left out. */
+/** Adds metadata to headers. What HTTP/1 cannot carry is left out, and what a JavaScript object cannot: `constructor`, `__proto__`. */
 export function addMetadata(
   headers: AnswerHeaders,
   metadata: CallMetadata,
@@ -39,7 +39,7 @@ export function addMetadata(
   for (const [key, value] of metadata.entries()) {
     const header = name(key);
     const text = textOf(value);
-    if (header === undefined || !NAME.test(header) || !VALUE.test(text)) continue;
+    if (header === undefined || !NAME.test(header) || header in Object.prototype || !VALUE.test(text)) continue;
     const before = headers[header];
     headers[header] = before === undefined ? text : [...(typeof before === "string" ? [before] : before), text];
   }

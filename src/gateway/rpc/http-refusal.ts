@@ -38,6 +38,13 @@ export function sendError(reply: FastifyReply, httpStatus: number, body: ErrorBo
   reply.code(httpStatus).header("content-type", "application/json").send(JSON.stringify(body));
 }
 
+/** For a fault while an answer was written: ends that request, with whatever of it is out, and nothing else. */
+export function breakOff({ raw, request }: FastifyReply, thrown: unknown, logger: Logger): void {
+  const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
+  logger.error(`HTTP ${request.method} ${request.url.slice(0, 200)} could not be answered: ${reason}`);
+  raw.destroy();
+}
+
 /** HTTP status of a call that failed. */
 export function httpStatusOfEnd({ status, error }: CallEnd): number {
   return error === undefined ? httpStatusOf(status) : httpStatusOfError(error);

@@ -64,14 +64,17 @@ export function startCall(parts: CallParts, toMake: CallToMake, request: Fastify
 }
 
 function run(
-  { clock, bodyMaxBytes }: CallParts,
+  { clock, logger, bodyMaxBytes }: CallParts,
   { method, requests, shape }: CallToMake,
   connection: Connection,
   start: CallStart,
   form: StreamForm | undefined,
   reply: FastifyReply,
 ): void {
-  const answer = form === undefined ? new UnaryAnswer(reply, shape) : new StreamAnswer(reply, { clock, shape, form });
+  const answer =
+    form === undefined
+      ? new UnaryAnswer(reply, { shape, logger })
+      : new StreamAnswer(reply, { clock, logger, shape, form });
   const call = connection.start(start, answer);
   answer.watch(call, form === RESUMABLE_EVENTS ? Number(start.metadata.text(HEDDLE_KEYS.resumeAfter) ?? 0) : 0);
   if (requests.kind === "single") {

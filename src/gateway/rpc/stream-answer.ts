@@ -7,11 +7,12 @@ import { endOfError } from "../../core/call-end";
 import type { CallMetadata } from "../../core/call-metadata";
 import type { CancelTimer, Clock } from "../../core/clock";
 import type { FabricError } from "../../core/errors";
+import type { Logger } from "../../core/logger";
 import { Status } from "../../core/status";
 import { addMetadata, metadataJson, type AnswerHeaders } from "./answer-metadata";
 import type { CallShape } from "./call-shape";
 import { errorBodyOf } from "./error-body";
-import { httpStatusOfEnd, sendError } from "./http-refusal";
+import { breakOff, httpStatusOfEnd, sendError } from "./http-refusal";
 import type { StreamForm } from "./stream-form";
 
 /** After that long without an answer the response begins anyway: its reader sees that the call goes on, and an EventSource that it is open. */
@@ -23,6 +24,7 @@ const STALL_MAX_MS = 60_000;
 
 export interface StreamAnswerOptions {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly shape: CallShape;
   readonly form: StreamForm;
 }
@@ -100,7 +102,16 @@ export class StreamAnswer implements CallListener {
   ended(end: CallEnd): void {
     this.#isOver = true;
     this.#cancelTimer();
-    if (this.#raw.destroyed) return;
+    try {
+      if (!this.#raw.destroyed) this.#end(end);
+    } catch (error) {
+      breakOff(this.#reply, error, this.#options.logger);
+    }
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
+  #end(end: CallEnd): void {
     const failure = this.#failure;
     const outcome: CallEnd = failure === undefined ? end : { ...endOfError(failure), error: failure };
     const { shape, form } = this.#options;
@@ -120,8 +131,6 @@ export class StreamAnswer implements CallListener {
       if (!request.complete) request.socket.destroySoon();
     });
   }
-
-  // ---- Own -------------------------------------------------------------------------------------------------------------
 
   #begin(metadata: CallMetadata | undefined): void {
     if (this.#isBegun) return;

@@ -4,16 +4,18 @@ import type { CallEnd, CallListener, OutgoingCall } from "../../core/call";
 import { endOfError } from "../../core/call-end";
 import type { CallMetadata } from "../../core/call-metadata";
 import { FabricError } from "../../core/errors";
+import type { Logger } from "../../core/logger";
 import { Status } from "../../core/status";
 import { addMetadata, type AnswerHeaders } from "./answer-metadata";
 import type { CallShape } from "./call-shape";
 import { errorBodyOf } from "./error-body";
-import { httpStatusOfEnd, sendError } from "./http-refusal";
+import { breakOff, httpStatusOfEnd, sendError } from "./http-refusal";
 
 /** One answer as the body of an HTTP response. Nothing is sent before the call has ended: only its status tells whether the answer counts. */
 export class UnaryAnswer implements CallListener {
   readonly #reply: FastifyReply;
   readonly #shape: CallShape;
+  readonly #logger: Logger;
   #call: OutgoingCall | undefined;
   #metadata: CallMetadata | undefined;
   #body: string | Uint8Array = "";
@@ -23,9 +25,10 @@ export class UnaryAnswer implements CallListener {
   /** After `send` of a request returned false. */
   drained: () => void = () => {};
 
-  constructor(reply: FastifyReply, shape: CallShape) {
+  constructor(reply: FastifyReply, { shape, logger }: { readonly shape: CallShape; readonly logger: Logger }) {
     this.#reply = reply;
     this.#shape = shape;
+    this.#logger = logger;
   }
 
   /** The caller who goes away cancels the call. */
@@ -61,8 +64,17 @@ export class UnaryAnswer implements CallListener {
 
   ended(end: CallEnd): void {
     this.#isOver = true;
+    try {
+      if (!this.#reply.raw.destroyed) this.#answer(end);
+    } catch (error) {
+      breakOff(this.#reply, error, this.#logger);
+    }
+  }
+
+  // ---- Own -------------------------------------------------------------------------------------------------------------
+
+  #answer(end: CallEnd): void {
     const reply = this.#reply;
-    if (reply.raw.destroyed) return;
     const outcome = this.#outcomeOf(end);
     reply.headers(this.#headersOf(outcome));
     // A body that is still coming would have to be read to its end before the connection can be used again.
@@ -73,8 +85,6 @@ export class UnaryAnswer implements CallListener {
       sendError(reply, httpStatusOfEnd(outcome), errorBodyOf(outcome, this.#shape.registry));
     }
   }
-
-  // ---- Own -------------------------------------------------------------------------------------------------------------
 
   #outcomeOf(end: CallEnd): CallEnd {
     const failure = this.#failure ?? (end.status === Status.OK ? this.#miscount() : undefined);
