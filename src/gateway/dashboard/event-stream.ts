@@ -29,6 +29,7 @@ export class EventStream {
       this.#isFull = false;
       if (!this.#isEnded) callbacks.drained();
     });
+    this.#response.on("error", () => this.#response.destroy()); // without a listener it would end the process
     this.#response.on("close", () => {
       if (this.#isEnded) return;
       this.#isEnded = true;
@@ -41,7 +42,8 @@ export class EventStream {
   }
 
   send(text: string): void {
-    if (this.#isEnded || this.#isFull) return;
+    // Between `end` and "close" there may be a while, in which others still have something to tell.
+    if (this.#isEnded || this.#isFull || this.#response.writableEnded) return;
     this.#isFull = !this.#response.write(text);
   }
 
