@@ -9,6 +9,7 @@ export function describeInBrowser(name: string, tests: () => void): void {
     describe(name, tests);
     return;
   }
+  // Nothing can be done about it there, and the rest of the tests is worth running.
   describe.skip(
     `${name} (skipped: there is no Chromium, and no apt or no root to install it. ${CHROMIUM_REMEDY})`,
     tests,
