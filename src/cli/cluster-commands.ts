@@ -70,7 +70,10 @@ export function addClusterCommands(program: Command, operator: OperatorCommands)
     .option("--affinity <key>", "Key for policies that send the same key to the same node.")
     .option("--policy <name>", "By this policy instead of the cluster's.")
     .option("--worker <node>", "Only this node.")
-    .addHelpText("after", `\nThe method may be left off: what holds for its service holds for it.\n${EXIT_CODES}`)
+    .addHelpText(
+      "after",
+      `\nThe end of the service's name that no other has will do. The method may be left off: what holds for its service holds for it.\n${EXIT_CODES}`,
+    )
     .action((method: string, flags: Flags, command: Command) => {
       const { match = "", affinity: affinityKey = "", policy = "", worker: node = "", json = false } = flags;
       const options = { method, match, affinityKey, policy, node, json };

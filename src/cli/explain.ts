@@ -23,8 +23,7 @@ export async function explainCall(
 ): Promise<number> {
   const { operator, terminal, timeoutMs } = parts;
   const { match, affinityKey, policy, json } = options;
-  // As gRPC and curl write it, too.
-  const method = options.method.replace(/^\//, "");
+  const method = await fullName(parts, options.method);
   const memberId = options.node === "" ? "" : await resolveNode(parts, options.node);
   const answer = await operator.explain({ method, match, affinityKey, policy, memberId }, { timeoutMs });
   const { pickedMemberId: picked, candidates, message } = answer;
@@ -40,6 +39,20 @@ export async function explainCall(
   if (candidates.length > 0) printTable(terminal, COLUMNS, inOrder(candidates, picked), colourOf);
   if (picked === "") terminal.err("Try: heddle nodes ls");
   return EXIT.ok;
+}
+
+/**
+ * With a leading slash, as gRPC and curl write it, or without; of the service's name the end will do that no other has. What is found
+ * nowhere stays as it is: the director says what is wrong with it.
+ */
+async function fullName({ operator, timeoutMs }: Pick<OperatorParts, "operator" | "timeoutMs">, given: string) {
+  const method = given.replace(/^\//, "");
+  const [service = ""] = method.split("/");
+  if (service.includes(".")) return method;
+  const { members } = await operator.listMembers({}, { timeoutMs });
+  const ends = new Set(members.flatMap(({ services }) => services.filter((name) => name.endsWith(`.${service}`))));
+  const [only] = ends;
+  return only !== undefined && ends.size === 1 ? `${only}${method.slice(service.length)}` : method;
 }
 
 const COLUMNS: readonly Column<Candidate>[] = [

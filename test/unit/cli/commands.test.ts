@@ -43,6 +43,15 @@ describe("The command line", () => {
   });
 
   it.each([
+    ["ComputeService/Execute", "heddle.compute.v1.ComputeService/Execute"],
+    ["/ComputeService", "heddle.compute.v1.ComputeService"],
+    ["Service/Execute", "Service/Execute"],
+  ])("explains %s as %s: the end of a name that no other service has will do", async (given, method) => {
+    const [, text] = await printed("explain", given, "--json");
+    expect(JSON.parse(text)).toMatchObject({ method });
+  });
+
+  it.each([
     ["0: done", {}, ["nodes", "ls"], 0],
     ["1: failed", { setIntent: fails(Status.UNAVAILABLE) }, ["nodes", "cordon", "gpu-1"], 1],
     ["1: no leader to take over", { transferLeadership: fails(Status.FAILED_PRECONDITION) }, ["leader", "transfer"], 1],
