@@ -71,22 +71,31 @@ export class AgentHost {
   }
 
   /**
-   * The worker leaves: its agents go on until they run elsewhere, or `withinMs` has passed. Resolves when none runs any more, and takes no
-   * more.
+   * The worker leaves: its agents go on until they run elsewhere, or `withinMs` has passed. Takes no more then, and resolves when none runs
+   * any more. Those that have not ended after another `withinMs` are left to themselves, so that none can keep the worker.
    */
   async leave(withinMs: number): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock, logger } = this.#parts;
     const deadlineMs = clock.monotonicMs() + withinMs;
     while (this.#agents.size > 0 && clock.monotonicMs() < deadlineMs) await clock.sleep(LOOK_MS);
     this.#isLeaving = true;
-    await this.stopAll("the worker leaves");
+    const patience = new AbortController();
+    const late = clock.sleep(withinMs, patience.signal).catch(() => {});
+    await Promise.race([this.stopAll("the worker leaves"), late]);
+    patience.abort();
+    if (this.#ending.size === 0) return;
+    logger.warn(`🧩 agents did not end within ${withinMs} ms: the worker leaves without`, {
+      agents: [...this.#ending.keys()].join(", "),
+    });
   }
 
+  /** Resolves when all have ended, however long that takes. Those that come meanwhile are not among them. */
   async stopAll(reason: string): Promise<void> {
     for (const name of [...this.#agents.keys()]) this.#stop(name, reason);
-    await Promise.all(this.#ending.values());
+    // Now, not when they have ended: by then it may be about others (H3).
     this.#cancelAlone?.();
     this.#cancelAlone = undefined;
+    await Promise.all(this.#ending.values());
   }
 
   #start(order: AgentOrder): void {

@@ -25,9 +25,9 @@ describe("The agents of a worker", () => {
     story = [];
   });
 
-  const hostOf = (handler: AgentHandler) => {
+  const hostOf = (handler: AgentHandler, { aloneMs = 0, logger = SILENT_LOGGER } = {}) => {
     const report = (each: AgentReport) => void reports.push(each);
-    const host = new AgentHost({ clock, logger: SILENT_LOGGER, handler, aloneMs: 0, report });
+    const host = new AgentHost({ clock, logger, handler, aloneMs, report });
     host.attached();
     return host;
   };
@@ -144,5 +144,40 @@ describe("The agents of a worker", () => {
     await left;
     host.apply(orders({ start: [order(2)] }));
     expect([host.size, story]).toEqual([0, ["ended", "ended"]]);
+  });
+
+  it("one that leaves waits for ends as long as for its agents to run elsewhere, and says which agents have not ended", async () => {
+    const warned: unknown[] = [];
+    const logger = { ...SILENT_LOGGER, warn: (_text: string, fields?: object) => void warned.push(fields) };
+    const never = new Promise<void>(() => {});
+    const host = hostOf(({ name }) => (name === "starts" ? never : () => (name === "ends" ? undefined : never)), {
+      aloneMs: 60_000,
+      logger,
+    });
+    host.apply(orders({ start: [order(1, "starts"), order(1, "ends"), order(1, "hangs")] }));
+    let isGone = false;
+    void host.leave(5_000).then(() => (isGone = true));
+    await clock.advance(9_900);
+    expect([isGone, warned]).toEqual([false, []]);
+    await clock.advance(200);
+    expect([isGone, warned]).toEqual([true, [{ agents: "starts, hangs" }]]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("agents that come while others still end are stopped too when no director answers for too long", async () => {
+    const host = hostOf(
+      ({ name }) =>
+        () =>
+          name === "slow" ? clock.sleep(30_000) : void story.push("ended"),
+      { aloneMs: 60_000 },
+    );
+    host.apply(orders({ start: [order(1, "slow")] }));
+    await clock.advance(60_000);
+    host.attached();
+    host.apply(orders({ start: [order(1, "late")] }));
+    await clock.advance(59_000);
+    expect([host.size, story]).toEqual([1, []]);
+    await clock.advance(2_000);
+    expect([host.size, story]).toEqual([0, ["ended"]]);
   });
 });
