@@ -10,6 +10,7 @@ import type { Random } from "../../core/random";
 import type { Relays } from "../relays";
 import type { PooledEndpoint } from "../worker-pool";
 import { CapacityLink } from "./capacity-link";
+import { StandbyCalls } from "./standby-calls";
 
 /** Opens a Share stream on a director's connection to a worker. */
 export type OpenCapacity = (connection: Connection) => MessageStream<CapacityGrant, CapacityClaim>;
@@ -32,7 +33,7 @@ export interface SlotCreditsParts {
 
 /**
  * Calls that wait for a worker: in this process, and in the relay processes, for whichever service. Those that a standby has are not among them,
- * though they stand for such as would wait without it (`#spilledFrom`).
+ * though they stand for such as would wait without it (`#spilledFrom`): `#standbyCalls` is counted anew together with these.
  */
 interface WaitingCalls {
   readonly byService: ReadonlyMap<string, number>;
@@ -55,6 +56,7 @@ export class SlotCredits {
   #waiting: WaitingCalls | undefined;
   /** Those that may be picked. */
   #standbys: readonly PooledEndpoint[] = [];
+  #standbyCalls = new StandbyCalls([]);
   readonly #standbyObserver: EndpointObserver = { endpointChanged: () => this.#telling.soon() };
 
   constructor(parts: SlotCreditsParts) {
@@ -112,6 +114,8 @@ export class SlotCredits {
     for (const endpoint of this.#standbys) endpoint.unobserve(this.#standbyObserver);
     for (const endpoint of standbys) endpoint.observe(this.#standbyObserver, 0, "load");
     this.#standbys = standbys;
+    this.#standbyCalls = new StandbyCalls(standbys);
+    this.#standbyCalls.count();
   }
 
   /** Calls wait, or those of other processes have changed. */
@@ -139,6 +143,7 @@ export class SlotCredits {
 
   #countWaiting(): WaitingCalls {
     const { dispatcher, relays } = this.#parts;
+    this.#standbyCalls.count();
     return { byService: dispatcher().waitingByService(), elsewhere: relays.waiting() };
   }
 
@@ -147,19 +152,15 @@ export class SlotCredits {
     if (!this.#parts.isPublished(endpoint)) return 0;
     let calls = elsewhere;
     if (byService.size > 0) for (const service of endpoint.services) calls += byService.get(service) ?? 0;
-    return Math.min(calls + this.#spilledFrom(endpoint), endpoint.slots);
+    if (calls < endpoint.slots) calls += this.#spilledFrom(endpoint, endpoint.slots - calls);
+    return Math.min(calls, endpoint.slots);
   }
 
   /**
    * Calls that standbys have and the endpoint could have: each is one for which it was full. Another director may have what is free of its slots, and
    * would keep them if nobody said that they are wanted.
    */
-  #spilledFrom(endpoint: PooledEndpoint): number {
-    if (endpoint.standby) return 0;
-    let calls = 0;
-    for (const { begun, services } of this.#standbys) {
-      if (begun > 0 && [...services].some((service) => endpoint.services.has(service))) calls += begun;
-    }
-    return calls;
+  #spilledFrom(endpoint: PooledEndpoint, max: number): number {
+    return endpoint.standby ? 0 : this.#standbyCalls.of(endpoint.services, max);
   }
 }
