@@ -118,6 +118,10 @@ export class AgentDuties {
     try {
       this.#isDue = false;
       await this.#look();
+    } catch (error) {
+      // What is due is done at the next look, not at once: it may fail again.
+      this.#isDue = false;
+      this.#parts.logger.error("agents could not be looked after", { reason: messageOf(error) });
     } finally {
       this.#isBusy = false;
       if (this.#isDue) this.#turns.soon();
@@ -257,6 +261,7 @@ export class AgentDuties {
       const isLate = this.#seenForMs(record, `missing ${memberId}`) >= MISSING_MAX_MS;
       return isLate ? gone(`has not been seen for ${MISSING_MAX_MS / 1_000} s`) : undefined;
     }
+    this.#forget(record, `missing ${memberId}`);
     const { state, stateReason } = member;
     if (state === "dead") return gone(`was judged dead: ${stateReason}`);
     if (state === "left") return gone(`left: ${stateReason}`);
@@ -285,6 +290,10 @@ export class AgentDuties {
     if (seen?.what === what) return nowMs - seen.sinceMs;
     this.#seen.set(name, { what, sinceMs: nowMs });
     return 0;
+  }
+
+  #forget({ name }: AgentRecord, what: string): void {
+    if (this.#seen.get(name)?.what === what) this.#seen.delete(name);
   }
 
   #rebalance(): Step[] {

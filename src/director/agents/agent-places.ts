@@ -4,6 +4,8 @@ import type { PolicyRegistry } from "../../balancing/policy-registry";
 import { TrackedEndpoint } from "../../balancing/tracked-endpoint";
 import type { AgentNeeds } from "../../core/agent";
 import type { Clock } from "../../core/clock";
+import { messageOf } from "../../core/errors";
+import type { Logger } from "../../core/logger";
 import { agentsMaxOf, NO_LOAD, type Load, type MemberRecord } from "../../core/member";
 import type { Random } from "../../core/random";
 import type { ClusterView } from "../cluster-view";
@@ -13,6 +15,7 @@ import { closedReason, unfitReason } from "./agent-needs";
 export interface AgentPlacesParts {
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
   readonly registry: PolicyRegistry;
   readonly view: ClusterView;
   readonly index: AgentIndex;
@@ -59,6 +62,8 @@ export class AgentPlaces {
   /** Rises with every change of who there is, and how. */
   #version = 0;
   #policy = "";
+  /** The policy whose fault was told last: it may come with each agent of each turn. */
+  #blamed = "";
   #loadsAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: AgentPlacesParts) {
@@ -77,17 +82,21 @@ export class AgentPlaces {
   }
 
   /**
-   * Who is to have it; `undefined` when nobody can.
+   * Who is to have it; `undefined` when nobody can, or the policy, which may be a user's, throws.
    * @param avoid a member that is taken only when there is no other
    */
   reserve(name: string, needs: AgentNeeds, avoid = ""): Reservation | undefined {
     if (needs.onlyMemberId !== "") return this.#reserveOnly(needs);
-    const picker = this.#picker(needs);
     this.#refreshLoads();
     const excluded = avoid === "" ? undefined : new Set([avoid]);
-    const picked = picker.pick({ method: "heddle.v1.AgentService/AssignAgent", affinityKey: name, excluded });
-    if (picked.kind !== "picked") return undefined;
-    return this.reserveAt(picked.endpoint.memberId);
+    try {
+      const picker = this.#picker(needs);
+      const picked = picker.pick({ method: "heddle.v1.AgentService/AssignAgent", affinityKey: name, excluded });
+      return picked.kind === "picked" ? this.reserveAt(picked.endpoint.memberId) : undefined;
+    } catch (error) {
+      this.#blame(error);
+      return undefined;
+    }
   }
 
   #reserveOnly(needs: AgentNeeds): Reservation | undefined {
@@ -140,7 +149,8 @@ export class AgentPlaces {
     const key = JSON.stringify([needs.services, needs.match]);
     const kept = this.#pickers.get(key);
     if (kept?.version === this.#version) return kept.picker;
-    kept?.picker.close?.();
+    this.#pickers.delete(key);
+    if (kept) this.#close(kept);
     const endpoints: TrackedEndpoint[] = [];
     for (const record of view.members.values()) {
       if (unfitReason(record, needs) !== "" || closedReason(record, view.intent(record.memberId)) !== "") continue;
@@ -204,8 +214,25 @@ export class AgentPlaces {
   }
 
   #closePickers(): void {
-    for (const { picker } of this.#pickers.values()) picker.close?.();
+    for (const kept of this.#pickers.values()) this.#close(kept);
     this.#pickers.clear();
+  }
+
+  #close({ picker }: KeptPicker): void {
+    try {
+      picker.close?.();
+    } catch (error) {
+      this.#blame(error);
+    }
+  }
+
+  #blame(error: unknown): void {
+    if (this.#blamed === this.#policy) return;
+    this.#blamed = this.#policy;
+    this.#parts.logger.error("the balancing policy throws where an agent is to be placed", {
+      policy: this.#policy,
+      reason: messageOf(error),
+    });
   }
 
   #forgetGone(): void {

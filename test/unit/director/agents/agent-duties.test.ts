@@ -1,3 +1,4 @@
+import type { BalancingPolicy } from "../../../../src/balancing/picker";
 import { createPolicyRegistry } from "../../../../src/balancing/policy-registry";
 import type { AgentRecord } from "../../../../src/core/agent";
 import { SILENT_LOGGER } from "../../../../src/core/logger";
@@ -13,7 +14,8 @@ import { openStore } from "../../../../src/store/open-store";
 import type { Condition, Store } from "../../../../src/store/store";
 import { ManualClock } from "../../../../src/testing/manual-clock";
 
-const logger = SILENT_LOGGER;
+const errors: string[] = [];
+const logger = { ...SILENT_LOGGER, error: (message: string) => void errors.push(message) };
 
 const memberOf = (memberId: string, over: Partial<MemberRecord> = {}): MemberRecord => ({
   memberId,
@@ -55,12 +57,24 @@ const agentOf = (name: string, over: Partial<AgentRecord> = {}): AgentRecord => 
   ...over,
 });
 
+const badStart: BalancingPolicy = () => {
+  throw new Error("no such table");
+};
+const badEnd: BalancingPolicy = (endpoints) => ({
+  pick: () => ({ kind: "picked", endpoint: endpoints[0]! }),
+  close: () => {
+    throw new Error("closed already");
+  },
+});
+
 describe("A leader's care for agents", () => {
   const clock = new ManualClock();
   const stop = new AbortController();
   let store: Store;
   let view: ClusterView;
   let fence: Condition | undefined;
+  let policy = "least-agents";
+  let fault: Error | undefined;
 
   beforeAll(async () => {
     store = await openStore({ engine: "embedded" }, { clock, random: seededRandom(1), logger });
@@ -68,10 +82,14 @@ describe("A leader's care for agents", () => {
     view = new ClusterView(store, logger);
     void view.run(stop.signal);
     const index = new AgentIndex(view);
-    const registry = createPolicyRegistry();
-    const parts = { clock, random: seededRandom(1), registry, view, index };
-    const places = new AgentPlaces({ ...parts, policy: () => "least-agents", load: () => undefined });
-    const duties = new AgentDuties({ clock, logger, store, view, index, places, fence: () => fence, rebalanceMs: 0 });
+    const registry = createPolicyRegistry({ extra: { "bad-start": badStart, "bad-end": badEnd } });
+    const parts = { clock, random: seededRandom(1), logger, registry, view, index };
+    const places = new AgentPlaces({ ...parts, policy: () => policy, load: () => undefined });
+    const fenceNow = () => {
+      if (fault) throw fault;
+      return fence;
+    };
+    const duties = new AgentDuties({ clock, logger, store, view, index, places, fence: fenceNow, rebalanceMs: 0 });
     void duties.run(stop.signal);
     await clock.advance(10);
   });
@@ -135,6 +153,52 @@ describe("A leader's care for agents", () => {
     expect(await stored("c")).toMatchObject({ memberId: "w3" });
     await clock.advance(4_000);
     expect(await stored("c")).toMatchObject({ memberId: "w2", reason: "w3 has not been seen for 15 s" });
+  });
+
+  it("each absence of a member from the record is waited for from its own beginning", async () => {
+    await put(memberOf("w7", { tags: { t: "y" } }));
+    await put(agentOf("h", { memberId: "w7" }));
+    await clock.advance(100);
+    const leaveFor = async (timeMs: number) => {
+      await store.delete(KEYS.member("w7"));
+      await clock.advance(0);
+      view.endOrphan("w7", { kind: "lost", reason: "test" });
+      await clock.advance(timeMs);
+    };
+    await leaveFor(10_000);
+    await put(memberOf("w7", { tags: { t: "y" } }));
+    await clock.advance(10_000);
+    await leaveFor(10_000);
+    expect(await stored("h")).toMatchObject({ memberId: "w7", generation: 1 });
+    await clock.advance(6_000);
+    expect(await stored("h")).toMatchObject({ memberId: "w2", generation: 2 });
+  });
+
+  it("a policy that throws places nobody and is told once; what it throws at its end stops nothing", async () => {
+    policy = "bad-start";
+    await put(agentOf("i", { state: "pending", memberId: "" }));
+    await clock.advance(5_000);
+    expect(await stored("i")).toMatchObject({ state: "pending" });
+    expect(errors.splice(0)).toEqual(["the balancing policy throws where an agent is to be placed"]);
+    policy = "bad-end";
+    await clock.advance(2_000);
+    expect(await stored("i")).toMatchObject({ state: "starting" });
+    policy = "least-agents";
+    await put(agentOf("j", { state: "pending", memberId: "" }));
+    await clock.advance(2_000);
+    expect(await stored("j")).toMatchObject({ state: "starting" });
+    expect(errors.splice(0)).toEqual(["the balancing policy throws where an agent is to be placed"]);
+  });
+
+  it("a turn that fails is told, and the next look goes on", async () => {
+    fault = new Error("no leader's record");
+    await put(agentOf("k", { state: "pending", memberId: "" }));
+    await clock.advance(3_000);
+    expect(errors.length).toBeLessThan(6);
+    expect(new Set(errors.splice(0))).toEqual(new Set(["agents could not be looked after"]));
+    fault = undefined;
+    await clock.advance(2_000);
+    expect(await stored("k")).toMatchObject({ state: "starting" });
   });
 
   it("what was released and not deleted, because its director died in between, is deleted", async () => {
