@@ -1,6 +1,11 @@
 import { AgentState, type Agent } from "../../src/wire/contract";
 import type { PlacedAgent } from "../../src/worker/agents/agent-handler";
-import { MemoryCluster, type RunningDirector, type WorkerOptions } from "../../src/testing/memory-cluster";
+import {
+  MemoryCluster,
+  type ClusterTaps,
+  type RunningDirector,
+  type WorkerOptions,
+} from "../../src/testing/memory-cluster";
 
 /** What a worker's code was told, and what runs there now. */
 export class AgentCode {
@@ -40,8 +45,8 @@ export class AgentCluster {
     this.memory = memory;
   }
 
-  static async open(seed?: number): Promise<AgentCluster> {
-    return new AgentCluster(await MemoryCluster.open(seed));
+  static async open(seed?: number, taps?: ClusterTaps): Promise<AgentCluster> {
+    return new AgentCluster(await MemoryCluster.open(seed, taps));
   }
 
   async director(

@@ -1,4 +1,4 @@
-import type { AgentRecord } from "../../core/agent";
+import type { AgentNeeds, AgentRecord } from "../../core/agent";
 import { endOfError, endOfHandlerError } from "../../core/call-end";
 import type { Clock } from "../../core/clock";
 import { FabricError } from "../../core/errors";
@@ -49,7 +49,7 @@ export function agentService(parts: AgentRpcsParts): MountedService {
 
 function agentRpcs(parts: AgentRpcsParts): Handlers<AgentServiceDefinition> {
   const { view } = parts;
-  const toWire = (record: AgentRecord) => agentToWire(record, parts.places);
+  const toWire = (record: AgentRecord) => agentToWire(record, (needs) => parts.places.whyNobody(needs));
   return {
     assignAgent: async ({ name, services, match, parameters, memberId }) => {
       const wish = { name, services, match, parameters: tagsFromWire(parameters), onlyMemberId: memberId };
@@ -78,7 +78,8 @@ function agentRpcs(parts: AgentRpcsParts): Handlers<AgentServiceDefinition> {
         .filter(({ state }) => state !== "released")
         .filter((record) => memberId === "" || record.memberId === memberId)
         .sort((a, b) => (a.name < b.name ? -1 : 1));
-      return { agents: records.map(toWire) };
+      const whyNobody = oncePerNeeds((needs) => parts.places.whyNobody(needs));
+      return { agents: records.map((record) => agentToWire(record, whyNobody)) };
     },
 
     rebalanceAgents: async ({ movesMax, dryRun, reason }) => {
@@ -109,8 +110,10 @@ async function assign(
   const key = KEYS.agent(wish.name);
   let known = view.agents.get(wish.name);
   let condition: Condition = conditionOn(key, view.modRevision(key));
+  // That it exists is an answer, and one that another director may have made untrue.
+  if (exists(known) && !view.lost.has(key)) ({ known, condition } = await stored(parts, wish.name));
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-    if (known && known.state !== "released") {
+    if (exists(known)) {
       if (isSameWish(known, wish)) return { record: known, created: false };
       const what = `agent "${wish.name}" exists with other needs or parameters`;
       throw new FabricError("AGENT_EXISTS", `${what}: release it first, or take another name`);
@@ -124,8 +127,9 @@ async function assign(
       state: "pending",
       reason: "",
       memberId: "",
-      // Above those of an earlier agent of this name: each of its placements was a write.
-      generation: Math.max(known?.generation ?? 0, view.revision),
+      // Above those of an earlier agent of this name, of which neither this director nor the store may know any more: it began at its time,
+      // and each of its placements was a write, which takes a millisecond. The revision stands in for a clock that is not set.
+      generation: Math.max(known?.generation ?? 0, view.revision, nowUnixMs),
       createdAtUnixMs: nowUnixMs,
       assignedAtUnixMs: 0,
       moves: 0,
@@ -148,7 +152,8 @@ async function assign(
       );
       if (succeeded) {
         await view.caughtUp(revision, clock);
-        return { record: view.agents.get(wish.name) ?? record, created: true };
+        const seen = view.modRevision(key) >= revision ? view.agents.get(wish.name) : undefined;
+        return { record: seen ?? record, created: true };
       }
     } finally {
       reservation?.release();
@@ -163,19 +168,19 @@ async function release(parts: AgentRpcsParts, name: string, reason: string): Pro
   const key = KEYS.agent(name);
   let known = view.agents.get(name);
   let condition: Condition = conditionOn(key, view.modRevision(key));
+  // That there is none is an answer, and one that another director may have made untrue.
+  if (!exists(known) && !view.lost.has(key)) ({ known, condition } = await stored(parts, name));
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-    if (!known) return false;
-    if (known.state !== "released") {
-      const { succeeded, revision } = await releaseOnce(parts, known, condition, reason);
-      if (succeeded) {
-        // The leader does it if this fails: what counts is written.
-        await store
-          .commit({ conditions: [{ key, modRevision: revision }], operations: [{ kind: "delete", key }] })
-          .then((end) => view.caughtUp(end.revision, clock))
-          .catch(() => {});
-        return true;
-      }
-    } else return false;
+    if (!exists(known)) return false;
+    const { succeeded, revision } = await releaseOnce(parts, known, condition, reason);
+    if (succeeded) {
+      // The leader does it if this fails: what counts is written.
+      await store
+        .commit({ conditions: [{ key, modRevision: revision }], operations: [{ kind: "delete", key }] })
+        .then((end) => view.caughtUp(end.revision, clock))
+        .catch(() => {});
+      return true;
+    }
     ({ known, condition } = await stored(parts, name));
   }
   throw contended(name);
@@ -217,11 +222,17 @@ async function moveAll(parts: AgentRpcsParts, moves: readonly PlannedMove[]): Pr
   return done;
 }
 
+type Existing = AgentRecord & { readonly state: Exclude<AgentRecord["state"], "released"> };
+
+function exists(known: AgentRecord | undefined): known is Existing {
+  return known !== undefined && known.state !== "released";
+}
+
 function conditionOn(key: string, modRevision: number): Condition {
   return modRevision === 0 ? { key, createRevision: 0 } : { key, modRevision };
 }
 
-/** As the store has it now: another director wrote it since this one's view. */
+/** As the store has it now: another director may have written it since this one's view. */
 async function stored({ store }: AgentRpcsParts, name: string) {
   const key = KEYS.agent(name);
   const entry = await durable("nothing was changed", () => store.get(key));
@@ -235,9 +246,20 @@ function contended(name: string): FabricError {
   return new FabricError("STORE_UNAVAILABLE", `${what}: try again`);
 }
 
-function agentToWire(record: AgentRecord, places: AgentPlaces): WireAgent {
+/** Many agents that wait need the same, and each answer looks at every member. */
+function oncePerNeeds(whyNobody: (needs: AgentNeeds) => string): (needs: AgentNeeds) => string {
+  const known = new Map<string, string>();
+  return (needs) => {
+    const key = JSON.stringify([needs.services, needs.match, needs.onlyMemberId]);
+    const reason = known.get(key) ?? whyNobody(needs);
+    known.set(key, reason);
+    return reason;
+  };
+}
+
+function agentToWire(record: AgentRecord, whyNobody: (needs: AgentNeeds) => string): WireAgent {
   const { name, services, match, state, memberId, generation, moves, failures, previous } = record;
-  const waitsFor = state === "pending" ? places.whyNobody(record) : "";
+  const waitsFor = state === "pending" ? whyNobody(record) : "";
   return {
     name,
     services: [...services],

@@ -1,8 +1,90 @@
+import type { Store } from "../../../../src/store/store";
 import type { RunningDirector } from "../../../../src/testing/memory-cluster";
 import { AgentCluster } from "../../../support/agent-cluster";
 
 const D1 = "director-1:61000";
 const D2 = "director-2:61000";
+
+/** The same store, which tells what changes only when `told` has settled. */
+const late = (store: Store, told: () => Promise<void>): Store => ({
+  engine: store.engine,
+  get: (key) => store.get(key),
+  list: (prefix) => store.list(prefix),
+  commit: (transaction) => store.commit(transaction),
+  put: (key, value, session) => store.put(key, value, session),
+  delete: (key) => store.delete(key),
+  openSession: (options) => store.openSession(options),
+  isAvailable: () => store.isAvailable(),
+  close: () => Promise.resolve(),
+  async *watch(prefix, signal) {
+    for await (const event of store.watch(prefix, signal)) {
+      await told();
+      yield event;
+    }
+  },
+});
+
+describe("Agents of which one director hears late (G-04)", () => {
+  let cluster: AgentCluster;
+  let told = Promise.resolve();
+  let tell = () => {};
+  let prompt: RunningDirector;
+  let behind: RunningDirector;
+
+  const hold = () => void (told = new Promise((resolve) => (tell = resolve)));
+
+  beforeEach(async () => {
+    cluster = await AgentCluster.open(1, {
+      store: ({ name }) => late(cluster.memory.store, () => (name === "director-2" ? told : Promise.resolve())),
+    });
+    prompt = await cluster.director("director-1");
+    behind = await cluster.director("director-2");
+  });
+  afterEach(async () => {
+    tell();
+    await cluster.close();
+  });
+
+  const release = async (director: RunningDirector) => {
+    const { released } = await cluster.memory.outcome(director.agents.releaseAgent({ name: "a" }));
+    // A store in memory takes no time.
+    await cluster.memory.clock.advance(1);
+    return released;
+  };
+
+  it("it releases what another was told to assign", async () => {
+    hold();
+    await cluster.assign("a", {}, prompt);
+    expect(await release(behind)).toBe(true);
+    await expect(cluster.get("a", prompt)).rejects.toMatchObject({ code: "AGENT_NOT_FOUND" });
+  });
+
+  it("it assigns anew what another was told to release, as a later generation, with other needs too", async () => {
+    const first = await cluster.assign("a", {}, prompt);
+    await cluster.memory.until("both know it", () => cluster.get("a", behind).then(() => true));
+    hold();
+    expect(await release(prompt)).toBe(true);
+    const second = await cluster.assign("a", { match: "label=w1" }, behind);
+    expect(second.created).toBe(true);
+    expect(second.generation).toBeGreaterThan(first.generation);
+    expect(await cluster.get("a", prompt)).toMatchObject({ match: "label=w1", generation: second.generation });
+  });
+
+  it("an agent that was assigned and released without its knowledge has a later generation when it assigns it", async () => {
+    hold();
+    const first = await cluster.assign("a", {}, prompt);
+    await release(prompt);
+    expect((await cluster.assign("a", {}, behind)).generation).toBeGreaterThan(first.generation);
+  });
+
+  it("while the store is away it says neither that an agent exists nor that there is none", async () => {
+    await cluster.assign("a", {}, prompt);
+    cluster.memory.beginStoreOutage();
+    const refused = { code: "STORE_UNAVAILABLE" };
+    await expect(cluster.assign("a", {}, prompt)).rejects.toMatchObject(refused);
+    await expect(cluster.memory.outcome(prompt.agents.releaseAgent({ name: "b" }))).rejects.toMatchObject(refused);
+  });
+});
 
 describe("Agents with several directors, and with a store that fails (G-04, G-05)", () => {
   let cluster: AgentCluster;
