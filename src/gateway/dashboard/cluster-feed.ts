@@ -8,7 +8,7 @@ import { sseEvent } from "./event-stream";
 
 /** How often a director is asked: as often as workers say how they are. */
 const POLL_MS = 1_000;
-/** A feed without viewers goes on for so long, so that who comes back finds what they missed. */
+/** A feed without viewers, also one that never had any, goes on for so long, so that who comes back finds what they missed. */
 const LINGER_MS = 15_000;
 /** Of messages that are kept for those who come back: two minutes, or what a thousand busy workers change in a quarter of one. */
 const KEPT = { framesMax: 120, charactersMax: 1024 * 1024 };
@@ -46,6 +46,7 @@ export class ClusterFeed {
   constructor(parts: ClusterFeedParts) {
     this.#parts = parts;
     this.#ring = new FeedRing(parts.life, KEPT);
+    this.#linger();
     void this.#run();
   }
 
@@ -64,7 +65,7 @@ export class ClusterFeed {
 
   remove(viewer: Viewer): void {
     if (!this.#viewers.delete(viewer) || this.#viewers.size > 0) return;
-    this.#cancelLinger = this.#parts.clock.after(LINGER_MS, () => this.stop());
+    this.#linger();
   }
 
   /** A viewer that was full takes messages again. */
@@ -83,6 +84,10 @@ export class ClusterFeed {
     this.#viewers.clear();
     this.#parts.reader.close();
     this.#parts.ended();
+  }
+
+  #linger(): void {
+    this.#cancelLinger = this.#parts.clock.after(LINGER_MS, () => this.stop());
   }
 
   async #run(): Promise<void> {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
@@ -53,6 +54,7 @@ export function dashboardRoutes(parts: Parts, folder = BUILT): FastifyPluginCall
   const { clock, logger } = parts;
   const feeds = new Feeds(parts);
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // one for each stream, of which there are STREAMS_MAX
   let streams = 0;
   let files: ReadonlyMap<string, PageFile> | undefined;
 
@@ -117,7 +119,10 @@ export function dashboardRoutes(parts: Parts, folder = BUILT): FastifyPluginCall
       const clients = await findDirector(parts, id);
       if (!clients) return noSuchDirector(reply, id);
       const refused = refusal(reply);
-      if (refused) return refused;
+      if (refused) {
+        clients.close();
+        return refused;
+      }
       const ended = new AbortController();
       const stream = open(reply, { ended: () => ended.abort(), drained: () => {} });
       const signal = AbortSignal.any([ended.signal, stopping.signal]);

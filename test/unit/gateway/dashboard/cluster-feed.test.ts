@@ -107,6 +107,13 @@ describe("ClusterFeed", () => {
     });
   });
 
+  it("asks nothing any more when nobody came for whom it was made", async () => {
+    const { clock, state, second } = setUp();
+    for (let seconds = 0; seconds < 20; seconds += 1) await second();
+    expect(state).toMatchObject({ isClosed: true, isEnded: true });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it("goes on for who comes back where they left, and starts over for who was away too long or elsewhere", async () => {
     const { watch, second, feed } = setUp();
     const first = watch();
