@@ -115,7 +115,7 @@ describe("What guards an HTTP port", () => {
       requestsMax: 2,
       bodyMaxBytes: 2_048,
     };
-    const parts = { config, clock: systemClock, logger };
+    const parts = { config, clock: systemClock, logger, stallMaxMs: 300 };
     app = fastify({ ...guardedApp(parts), http: guardedServer(config) });
     guard(app, parts);
     app.addContentTypeParser("application/x-ndjson", (_request, payload, done) => done(null, payload));
@@ -124,6 +124,7 @@ describe("What guards an HTTP port", () => {
       answered = () => void reply.send({});
       return reply;
     });
+    app.get("/large", (_request, reply) => reply.send(Buffer.alloc(32 * 1024 * 1024)));
     app.post("/command", (request) => {
       commands.push(request.body);
       return {};
@@ -249,6 +250,30 @@ describe("What guards an HTTP port", () => {
     await held[1]!.ended;
     const again = await fetch(`${url}/nothing`, { headers: { connection: "close" } });
     expect(again.status).toBe(404);
+  });
+
+  it("ends an answer of which nothing is taken, and neither one that takes its time nor a connection that waits", async () => {
+    const health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const waiting = await RawHttp.open(port);
+    waiting.send("GET /waits HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    const idle = await RawHttp.open(port);
+    idle.send(health);
+    await idle.until(/ 200 /);
+    const stalled = (await RawHttp.open(port)).pause();
+    stalled.send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    const statusOf = async () =>
+      (await fetch(`http://127.0.0.1:${port}/nothing`, { headers: { connection: "close" } })).status;
+    let status = await statusOf();
+    while (status === 404) status = await statusOf();
+    expect(status).toBe(503);
+    while (status === 503) status = await statusOf();
+    expect(status).toBe(404);
+    answered();
+    expect(await waiting.ended).toMatch(/ 200 /);
+    idle.send(health);
+    await idle.until(/ 200 [^]* 200 /);
+    idle.close();
+    stalled.close();
   });
 
   it("closes a connection beyond as many as are set, and takes others when one ends", async () => {

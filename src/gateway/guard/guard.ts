@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, Server } from "node:http";
 import type { Socket } from "node:net";
+import { Readable } from "node:stream";
 
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
@@ -12,6 +13,7 @@ import type { GuardConfig } from "./guard-config";
 import { HostNames } from "./host-names";
 import { SECURITY_HEADERS } from "./security-headers";
 import { SlowBodies } from "./slow-bodies";
+import { limitStall, STALL_MAX_MS } from "./stall-limit";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -24,6 +26,8 @@ export interface GuardParts {
   readonly config: GuardConfig & { readonly bodyMaxBytes: number };
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Default: a minute. */
+  readonly stallMaxMs?: number;
 }
 
 const PATH_PARAMETER_CHARACTERS_MAX = 512;
@@ -70,9 +74,10 @@ export function guardedApp({ config, logger }: GuardParts) {
  * - W3 room: requests in hand, their bodies and connections are bounded; beyond it 503 with Retry-After.
  * - W4 time: headers, and bodies that are read whole, arrive in time or not at all (408). Streams of requests take as long as they like.
  * - W5 every answer has the security headers.
+ * - W6 readers: whoever takes nothing of an answer for a minute loses the connection, and with it the place that W3 gave.
  * It comes before any route.
  */
-export function guard(app: FastifyInstance, { config, clock, logger }: GuardParts): void {
+export function guard(app: FastifyInstance, { config, clock, logger, stallMaxMs = STALL_MAX_MS }: GuardParts): void {
   const hosts = new HostNames(config.hosts);
   const admission = new Admission(config);
   const slowBodies = new SlowBodies<FastifyReply>(clock, config.receiveTimeoutMs, (reply) =>
@@ -112,6 +117,11 @@ export function guard(app: FastifyInstance, { config, clock, logger }: GuardPart
       // What nobody reads must not keep the connection busy for as long as its sender likes.
       if (request.body === undefined && hasBody(request.raw.headers)) void reply.header("connection", "close");
     }
+    done();
+  });
+  // W6. Streams may have nothing to say for longer; they look after themselves.
+  app.addHook("onSend", (request, _reply, payload, done) => {
+    if (!(payload instanceof Readable)) limitStall(request.raw.socket, stallMaxMs);
     done();
   });
   app.addHook("preClose", (done) => {

@@ -9,6 +9,7 @@ import type { CancelTimer, Clock } from "../../core/clock";
 import type { FabricError } from "../../core/errors";
 import type { Logger } from "../../core/logger";
 import { Status } from "../../core/status";
+import { limitStall, STALL_MAX_MS } from "../guard/stall-limit";
 import { addMetadata, metadataJson, type AnswerHeaders } from "./answer-metadata";
 import type { CallShape } from "./call-shape";
 import { errorBodyOf } from "./error-body";
@@ -19,8 +20,6 @@ import type { StreamForm } from "./stream-form";
 const COMMIT_AFTER_MS = 1_000;
 /** Proxies cut what is silent for a minute or so. */
 const SIGN_OF_LIFE_MS = 15_000;
-/** A reader that takes nothing for that long is gone, whatever its connection says. */
-const STALL_MAX_MS = 60_000;
 
 export interface StreamAnswerOptions {
   readonly clock: Clock;
@@ -127,6 +126,7 @@ export class StreamAnswer implements CallListener {
     const metadata = metadataJson(outcome.trailers);
     const last = isOk ? form.end({ metadata }) : form.error({ ...errorBodyOf(outcome, shape.registry), metadata });
     const request = this.#reply.request.raw;
+    limitStall(request.socket, STALL_MAX_MS);
     this.#raw.end(last, () => {
       if (!request.complete) request.socket.destroySoon();
     });

@@ -1,6 +1,7 @@
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { connect, type AddressInfo } from "node:net";
 
-import type { FastifyReply } from "fastify";
+import fastify, { type FastifyReply } from "fastify";
 
 import { EventStream } from "../../../../src/gateway/dashboard/event-stream";
 
@@ -9,6 +10,7 @@ class Response extends EventEmitter {
   takes = true;
   writableEnded = false;
   destroyed = false;
+  readonly socket = null;
   readonly written: string[] = [];
 
   writeHead(): void {}
@@ -49,6 +51,38 @@ describe("EventStream", () => {
     expect(calls).toEqual([]);
     response.destroy();
     expect(calls).toEqual(["ended"]);
+  });
+
+  it("ends when its reader takes nothing for as long as is set, and not when it is only silent", async () => {
+    const ended: string[] = [];
+    let isCut = () => {};
+    const cut = new Promise<void>((resolve) => (isCut = resolve));
+    const app = fastify();
+    const open = (reply: FastifyReply, name: string) => {
+      const callbacks = { drained: () => {}, ended: () => void ended.push(name) };
+      return new EventStream(reply, callbacks, 100);
+    };
+    app.get("/silent", (_request, reply) => {
+      open(reply, "silent");
+    });
+    app.get("/busy", (_request, reply) => {
+      reply.raw.once("close", isCut);
+      open(reply, "busy").send("x".repeat(32 * 1024 * 1024));
+    });
+    await app.listen({ host: "127.0.0.1", port: 0 });
+    const { port } = app.server.address() as AddressInfo;
+    const ask = async (path: string) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      await once(socket, "readable"); // and nothing is read
+      return socket;
+    };
+    const sockets = [await ask("/silent"), await ask("/busy")];
+    await cut;
+    expect(ended).toEqual(["busy"]);
+    for (const socket of sockets) socket.destroy();
+    await app.close();
   });
 
   it("ends with an error of its connection, which harms nobody else", () => {
