@@ -131,12 +131,12 @@ describe("Agents (G-04)", () => {
   });
 
   it("a member without an agent of ours has services by name and by tag, and what is placed on it counts as running", async () => {
-    const registered = { memberId: "node", address: "10.0.0.1:80", services: ["claude"], slots: 1 };
+    const registered = { memberId: "node", address: "10.0.0.1:80", services: ["wrapper"], slots: 1 };
     const tags = new Map([["service.code-review", "true"]]);
     await memory().outcome(cluster.first.rpc.registerMember({ ...registered, tags }));
-    const { memberId, state } = await cluster.assign("a", { services: ["claude", "code-review"] });
+    const { memberId, state } = await cluster.assign("a", { services: ["wrapper", "code-review"] });
     expect([memberId, state]).toEqual(["node", AgentState.RUNNING]);
-    expect((await cluster.assign("b", { services: ["claude"] })).state).toBe(AgentState.PENDING);
+    expect((await cluster.assign("b", { services: ["wrapper"] })).state).toBe(AgentState.PENDING);
   });
 
   it("a worker hears of hundreds of agents at once, and all run", async () => {
