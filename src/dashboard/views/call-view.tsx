@@ -7,6 +7,7 @@ import type { Go } from "../live/routing";
 import type { Route } from "../model/route";
 import { count, plural } from "../model/words";
 import { drawCalls, methodColours, ROW_PX, SPAN_MS } from "./call-canvas";
+import { FilterField } from "../parts/filter-field";
 import { colours, useTheme } from "../parts/plot";
 
 /** Pictures a second: enough to see it flow, at a few percent of a processor. */
@@ -51,14 +52,7 @@ export function CallView({ live, route, go }: { readonly live: Live; readonly ro
   return (
     <section class="view" aria-label="Calls">
       <div class="toolbar">
-        <input
-          type="search"
-          class="filter"
-          placeholder="Filter: name, tag, service…  ( / )"
-          aria-label="Filter the workers"
-          value={route.text}
-          onInput={(event) => go({ text: event.currentTarget.value }, "replace")}
-        />
+        <FilterField what="workers" hint="name, tag, service" route={route} go={go} />
         <ul class="methods" aria-label="Methods, and how many of their calls are shown">
           {[...methods].map(([method, colour]) => (
             <li key={method}>

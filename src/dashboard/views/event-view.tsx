@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { directorNow, type Live } from "../live/store";
 import { plural } from "../model/words";
 import { EventList, eventWord } from "../parts/event-list";
+import { FilterField } from "../parts/filter-field";
 import { formatRoute, type Route } from "../model/route";
 import type { Go } from "../live/routing";
 
@@ -20,14 +21,7 @@ export function EventView({ live, route, go }: { readonly live: Live; readonly r
   return (
     <section class="view" aria-label="Events">
       <div class="toolbar">
-        <input
-          type="search"
-          class="filter"
-          placeholder="Filter: worker, cause…  ( / )"
-          aria-label="Filter the events"
-          value={route.text}
-          onInput={(event) => go({ text: event.currentTarget.value }, "replace")}
-        />
+        <FilterField what="events" hint="worker, cause" route={route} go={go} />
         <label class="inline">
           <span class="muted">Kind</span>{" "}
           <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}>

@@ -7,6 +7,7 @@ import { formatRoute, type Route } from "../model/route";
 import { situationOf } from "../model/situation";
 import { countSituations, filterWorkers, sortWorkers } from "../model/worker-order";
 import { plural } from "../model/words";
+import { FilterField } from "../parts/filter-field";
 import { SituationMark } from "../parts/situation-mark";
 import { COLUMNS, type CellContext, type Column } from "./worker-columns";
 
@@ -58,14 +59,7 @@ export function WorkerTable({ live, route, go }: { readonly live: Live; readonly
   return (
     <section class="view workers" aria-label="Workers">
       <div class="toolbar">
-        <input
-          type="search"
-          class="filter"
-          placeholder="Filter: name, tag, service…  ( / )"
-          aria-label="Filter the workers"
-          value={route.text}
-          onInput={(event) => go({ text: event.currentTarget.value }, "replace")}
-        />
+        <FilterField what="workers" hint="name, tag, service" route={route} go={go} />
         <div class="chips" role="group" aria-label="Show only workers that are">
           {[...counts].map(([situation, times]) => (
             <button

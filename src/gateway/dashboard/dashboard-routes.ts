@@ -6,6 +6,7 @@ import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastif
 import { messageOf } from "../../core/errors";
 import type { GatewayParts } from "../gateway-parts";
 import { errorAnswer } from "../guard/error-answer";
+import { PAGE_POLICY } from "../guard/security-headers";
 import { streamCalls } from "./call-stream";
 import { findDirector } from "./directors";
 import { EventStream } from "./event-stream";
@@ -20,28 +21,8 @@ const BUILT = join(__dirname, "..", "..", "dashboard", "assets");
 /** Streams that one director gives out at once; a page has two at most. */
 const STREAMS_MAX = 200;
 
-/**
- * Nothing of the page comes from elsewhere, runs inline, or can be put into another page. Styles are set by script through the CSSOM, which
- * a policy without 'unsafe-inline' allows.
- */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
-const PAGE_HEADERS = {
-  "content-security-policy": CONTENT_SECURITY_POLICY,
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
-};
+/** The guard has sent the others. */
+const PAGE_HEADERS = { "content-security-policy": PAGE_POLICY, "cross-origin-opener-policy": "same-origin" };
 
 interface FeedQuery {
   readonly director?: string;

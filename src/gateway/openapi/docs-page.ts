@@ -3,17 +3,7 @@ import { dirname, join } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyPluginCallback } from "fastify";
 
-/** Swagger UI needs images within its styles, and sets styles of elements by script; all else comes from this port. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
+import { PAGE_POLICY } from "../guard/security-headers";
 
 const ASSETS = new Set(["/swagger-ui.css", "/swagger-ui-bundle.js", "/favicon-32x32.png"]);
 
@@ -51,7 +41,7 @@ const HIDDEN = { schema: { hide: true } };
 export function docsPage(): FastifyPluginCallback {
   return (app, _options, done) => {
     app.addHook("onRequest", (_request, reply, next) => {
-      void reply.header("content-security-policy", POLICY);
+      void reply.header("content-security-policy", PAGE_POLICY);
       next();
     });
     app.get("/docs", HIDDEN, (_request, reply) => reply.type("text/html; charset=utf-8").send(PAGE));
